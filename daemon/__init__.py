@@ -1,0 +1,1 @@
+"""slotd: one Trio process that hosts every role of the slot-allocation control plane."""

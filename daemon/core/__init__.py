@@ -1,0 +1,1 @@
+"""Pure decisions: events in, effects out; no clock, no randomness, no I/O."""

@@ -1,0 +1,1 @@
+"""Leader election and retrieval: one interface, one file per backend."""

@@ -1,0 +1,1 @@
+"""Running a command in a slot: its process group, scratch directory, environment and output."""

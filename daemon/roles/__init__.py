@@ -1,0 +1,1 @@
+"""Trio roles: each owns one mailbox and interprets the effects of one core; they decide nothing."""

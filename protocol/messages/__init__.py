@@ -1,0 +1,1 @@
+"""Requests, answers and notifications: one file per gateway, in the words of Flink."""

@@ -1,0 +1,84 @@
+"""Values that several messages carry: locations, slot reports, offers and granted slots."""
+
+import enum
+
+import attrs
+
+from protocol.ids import AllocationId, JobId, RequestId, ResourceId, SlotId
+from protocol.resources import ResourceProfile
+
+
+class Locality(enum.Enum):
+    """How near a granted slot is to what the request preferred (C20)."""
+
+    UNCONSTRAINED = "UNCONSTRAINED"
+    LOCAL = "LOCAL"
+    HOST_LOCAL = "HOST_LOCAL"
+    NON_LOCAL = "NON_LOCAL"
+    UNKNOWN = "UNKNOWN"
+
+
+@attrs.frozen
+class Location:
+    """A place that a request prefers: an executor, a host, or both."""
+
+    resource_id: ResourceId | None = None
+    host: str | None = None
+
+
+@attrs.frozen
+class CoLocation:
+    """Tasks of one group and index must sit in one slot's executor (section F)."""
+
+    group: str
+    index: int
+
+
+@attrs.frozen
+class SlotStatus:
+    """One slot as its executor sees it; free when ``allocation_id`` is None."""
+
+    slot_id: SlotId
+    profile: ResourceProfile
+    allocation_id: AllocationId | None = None
+    job_id: JobId | None = None
+
+
+@attrs.frozen
+class SlotOffer:
+    """A slot that an executor offers to the JobMaster it was allocated for."""
+
+    allocation_id: AllocationId
+    slot_number: int
+    profile: ResourceProfile
+
+
+@attrs.frozen
+class HeldSlot:
+    """A slot that a JobMaster believes it holds at the executor it speaks to (E33)."""
+
+    allocation_id: AllocationId
+    slot_number: int
+
+
+@attrs.frozen
+class Hardware:
+    """What an executor's machine has."""
+
+    cpu_cores: float
+    memory_mb: int
+    extended: dict[str, float] = attrs.field(factory=dict[str, float])
+
+
+@attrs.frozen
+class GrantedSlot:
+    """The answer to ``slot.allocate``: which slot serves the request."""
+
+    request_id: RequestId
+    allocation_id: AllocationId
+    slot_id: SlotId
+    resource_id: ResourceId
+    host: str
+    slot_number: int
+    profile: ResourceProfile
+    locality: Locality

@@ -1,0 +1,1 @@
+"""slotctl: one file per group of commands; imports neither trio nor textual."""

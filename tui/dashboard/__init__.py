@@ -1,0 +1,1 @@
+"""slottop: link, store, view and widgets as layers over the event stream."""
