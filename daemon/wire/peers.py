@@ -1,32 +1,18 @@
 """Peers near and far behind one call, and what a session asks of the daemon it belongs to."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
+
+import trio
 
 from protocol.errors import SlotdError
 from protocol.messages.calls import Notification, Request
 
 R = TypeVar("R")
 
-
-class Peer(Protocol):
-    """Somebody to call: in this process or across TCP; the caller cannot tell."""
-
-    async def call(self, request: Request[R]) -> R:
-        """Ask and wait for the answer. Callers bound the wait with a cancel scope.
-
-        Raises:
-            SlotdError: the peer refused; PeerGone when it died or hung up before it answered.
-        """
-        ...
-
-    async def notify(self, notification: Notification) -> None:
-        """Tell without an answer; waits while the peer's bounded buffer is full.
-
-        Raises:
-            PeerGone: the peer hung up.
-        """
-        ...
+Withdraw = Callable[[], None]
+"""Withdraws a request whose asker has gone; calling it after the answer does nothing."""
 
 
 class Reply(Protocol):
@@ -41,8 +27,65 @@ class Reply(Protocol):
         ...
 
 
-Withdraw = Callable[[], None]
-"""Withdraws a request whose asker has gone; calling it after the answer does nothing."""
+class PendingCall(Generic[R]):
+    """A call that was sent and whose answer is awaited by at most one task. It is a Reply."""
+
+    def __init__(self) -> None:
+        self._settled = trio.Event()
+        self._result: R | None = None
+        self._error: SlotdError | None = None
+        self.withdraw: Withdraw | None = None
+
+    def succeed(self, result: R) -> None:
+        """Let ``answer`` return ``result``."""
+        if not self._settled.is_set():
+            self._result = result
+            self._settled.set()
+
+    def fail(self, error: SlotdError) -> None:
+        """Let ``answer`` raise ``error``."""
+        if not self._settled.is_set():
+            self._error = error
+            self._settled.set()
+
+    async def answer(self) -> R:
+        """Wait for the answer; being cancelled withdraws the call.
+
+        Raises:
+            SlotdError: the peer refused; PeerGone when it died or hung up before it answered.
+        """
+        try:
+            await self._settled.wait()
+        finally:
+            if not self._settled.is_set() and self.withdraw is not None:
+                self.withdraw()
+        if self._error is not None:
+            raise self._error
+        return self._result  # type: ignore[return-value]  # set together with _settled
+
+
+class Peer(ABC):
+    """Somebody to call: in this process or across TCP; the caller cannot tell."""
+
+    @abstractmethod
+    def start(self, request: Request[R]) -> PendingCall[R]:
+        """Send a call now, in order, without waiting; await its ``answer`` later."""
+
+    async def call(self, request: Request[R]) -> R:
+        """Ask and wait for the answer. Callers bound the wait with a cancel scope.
+
+        Raises:
+            SlotdError: the peer refused; PeerGone when it died or hung up before it answered.
+        """
+        return await self.start(request).answer()
+
+    @abstractmethod
+    async def notify(self, notification: Notification) -> None:
+        """Tell without an answer; waits while the peer's bounded buffer is full.
+
+        Raises:
+            PeerGone: the peer hung up.
+        """
 
 
 class Caller(Protocol):
