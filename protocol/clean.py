@@ -25,14 +25,17 @@ def clean(text: str, limit: int = LIMIT) -> str:
 
 def clean_deep(value: Any) -> Any:
     """A decoded JSON value with every string in it cleaned, the keys of objects included."""
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, dict):
-        members = cast("dict[str, Any]", value)
-        return {clean(key): clean_deep(member) for key, member in members.items()}
-    if isinstance(value, list):
-        return [clean_deep(item) for item in cast("list[Any]", value)]
-    return value
+    match value:
+        case str():
+            return clean(value)
+        case dict():
+            members = cast("dict[str, Any]", value)
+            return {clean(key): clean_deep(member) for key, member in members.items()}
+        case list():
+            items = cast("list[object]", value)
+            return [clean_deep(item) for item in items]
+        case _:
+            return value
 
 
 def _visible(character: str) -> str:
