@@ -15,6 +15,7 @@ from protocol.ids import (
     SlotId,
     TaskId,
 )
+from protocol.messages.calls import Notification
 from protocol.resources import ResourceProfile
 
 
@@ -26,9 +27,13 @@ class News:
 
 
 @attrs.frozen
-class Event:
-    """News with its number and the time (seconds since the epoch) at which it was published."""
+class Event(Notification):
+    """News with its number and the time (seconds since the epoch) at which it was published.
 
+    On the wire one flat object: ``seq``, ``at``, ``type`` and the fields of the news.
+    """
+
+    METHOD: ClassVar[str] = "event"
     seq: int
     at: float
     news: News

@@ -14,7 +14,7 @@ from protocol.ids import (
     TaskId,
 )
 from protocol.messages.calls import Empty, Notification, Request
-from protocol.messages.values import CoLocation, GrantedSlot, Location
+from protocol.messages.values import CoLocation, GrantedSlot, Location, SlotKind
 from protocol.resources import UNKNOWN, ResourceProfile
 
 
@@ -84,17 +84,6 @@ class ReleaseSlot(Request[SlotReleased]):
     request_id: RequestId
     sharing_group: str | None = None
     cause: str | None = None
-
-
-@attrs.frozen
-class SlotKind:
-    """All slots of one profile, seen from one request: how many there are and why none serves."""
-
-    profile: ResourceProfile
-    slots: int
-    free: int
-    fits: bool
-    reason: str
 
 
 @attrs.frozen

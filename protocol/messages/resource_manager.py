@@ -13,7 +13,7 @@ from protocol.ids import (
     SlotId,
 )
 from protocol.messages.calls import Empty, FencedRequest, Request
-from protocol.messages.values import Hardware, SlotStatus
+from protocol.messages.values import Hardware, SlotKind, SlotStatus
 from protocol.resources import UNKNOWN, ResourceProfile
 
 
@@ -130,6 +130,25 @@ class ReportSlots(FencedRequest[SlotReportTaken]):
     METHOD: ClassVar[str] = "resource_manager.report_slots"
     instance_id: InstanceId
     slot_report: list[SlotStatus]
+
+
+@attrs.frozen
+class SlotRequestExplained:
+    """Why a slot request is where it is; ``position`` counts from 1 among equals."""
+
+    state: str
+    reason: str
+    position: int | None = None
+    kinds: list[SlotKind] = attrs.field(factory=list[SlotKind])
+    nearest: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ExplainSlotRequest(FencedRequest[SlotRequestExplained]):
+    """A JobMaster asks why a request waits; UnknownRequest when there is none."""
+
+    METHOD: ClassVar[str] = "resource_manager.explain_slot_request"
+    allocation_id: AllocationId
 
 
 @attrs.frozen(kw_only=True)

@@ -82,3 +82,14 @@ class GrantedSlot:
     slot_number: int
     profile: ResourceProfile
     locality: Locality
+
+
+@attrs.frozen
+class SlotKind:
+    """All slots of one profile, seen from one request: how many there are and why none serves."""
+
+    profile: ResourceProfile
+    slots: int
+    free: int
+    fits: bool
+    reason: str
