@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 
 from daemon.core.deadlines import Deadlines
-from daemon.core.slot_states import FREE, Allocated, Free, Held, Releasing, SlotState, Usable
+from daemon.core.slot_states import (
+    FREE,
+    Active,
+    Allocated,
+    Free,
+    Held,
+    Releasing,
+    SlotState,
+    Usable,
+)
 from protocol.ids import AllocationId, JobId, SlotId, TaskId, slot_number_of
 from protocol.messages.values import HeldSlot, SlotOffer, SlotStatus
 from protocol.resources import ResourceProfile
@@ -47,6 +56,17 @@ class SlotBook:
         for task_id in state.tasks:
             self._by_task[task_id] = slot
         self._by_job.setdefault(state.job_id, {})[slot] = None
+
+    def activate(self, allocation_id: AllocationId) -> None:
+        """The ALLOCATED slot of an allocation is ACTIVE from now on; others stay as they are."""
+        held = self.held(allocation_id)
+        if held is not None and isinstance(held[1], Allocated):
+            self.put(held[0], Active(held[1].job_id, allocation_id, held[1].tasks))
+
+    def is_waiting(self, allocation_id: AllocationId) -> bool:
+        """Whether the allocation has an ALLOCATED slot."""
+        held = self.held(allocation_id)
+        return held is not None and isinstance(held[1], Allocated)
 
     def __contains__(self, slot: SlotId) -> bool:
         return slot in self._states

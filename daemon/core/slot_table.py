@@ -134,27 +134,17 @@ class SlotTable:
                 effects.append(_tell_gone(job_id, leader_id, allocation_id))
         for allocation_id in self._links.settle(job_id, leader_id, serial):
             if allocation_id in accepted:
-                self._activate(allocation_id)
+                self._book.activate(allocation_id)
             else:
                 effects += self._free(allocation_id, "its JobMaster refused the slot")
         return effects
-
-    def _activate(self, allocation_id: AllocationId) -> None:
-        held = self._book.held(allocation_id)
-        if held is not None and isinstance(held[1], Allocated):
-            slot, state = held
-            self._book.put(slot, Active(state.job_id, allocation_id, state.tasks))
 
     def offer_timed_out(
         self, job_id: JobId, leader_id: LeaderId, serial: int, now: float
     ) -> list[SlotTableEffect]:
         """No answer in time: offer what is still ALLOCATED again at once (E12)."""
         settled = self._links.settle(job_id, leader_id, serial)
-        return self._links.offer(job_id, [a for a in settled if self._waits(a)])
-
-    def _waits(self, allocation_id: AllocationId) -> bool:
-        held = self._book.held(allocation_id)
-        return held is not None and isinstance(held[1], Allocated)
+        return self._links.offer(job_id, [a for a in settled if self._book.is_waiting(a)])
 
     def offer_failed(
         self, job_id: JobId, leader_id: LeaderId, serial: int, cause: str, now: float
