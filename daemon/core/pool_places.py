@@ -26,6 +26,10 @@ class PoolSlot:
     grant: GrantedSlot | None = None
     serial: int = 0
 
+    def is_at(self, resource_id: ResourceId, slot_number: int) -> bool:
+        """Whether this is that slot of that executor."""
+        return self.resource_id == resource_id and self.slot_number == slot_number
+
     def granted_to(self, request_id: RequestId, locality: Locality) -> GrantedSlot:
         """The answer for a request that this slot serves."""
         return GrantedSlot(

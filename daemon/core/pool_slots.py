@@ -43,12 +43,8 @@ class PoolSlots:
             slot.grant, slot.since = None, now
         return slot
 
-    def make_available(self, slot: PoolSlot) -> None:
-        """Keep a slot for requests to come."""
-        self.available.add(slot)
-
     def remove(self, slot: PoolSlot) -> None:
-        """Forget a slot; its executor's bucket goes with its last slot (C26, X002)."""
+        """Forget a slot; its executor's row goes with its last slot (C26, X002)."""
         del self._by_id[slot.allocation_id]
         self.available.remove(slot.allocation_id)
         if slot.grant is not None:
@@ -89,6 +85,22 @@ class PoolSlots:
     def granted(self) -> list[GrantedSlot]:
         """What is granted, the longest served first."""
         return [slot.grant for slot in self._serving.values() if slot.grant is not None]
+
+    def check_invariants(self) -> None:
+        """Assert that every slot is in one place, and either available or serving."""
+        for slot in self:
+            in_place = self.in_place(slot.resource_id, slot.slot_number)
+            assert in_place is slot, f"{slot} is not the only one in its place"
+            available = slot.allocation_id in self.available
+            assert available == (slot.grant is None), f"{slot} is both or neither"
+            if slot.grant is not None:
+                assert self.serving(slot.grant.request_id) is slot, f"{slot} serves another"
+                assert slot.grant.allocation_id == slot.allocation_id, f"{slot}: another's grant"
+        assert len(self) == len(self._serving) + len(self.available)
+        assert len(self) == sum(len(slots) for slots in self._by_executor.values())
+        assert all(self._by_executor.values()), "an executor without slots is kept"
+        ages = [slot.since for slot in self.available]
+        assert ages == sorted(ages), "available slots are not in order of age"
 
     def __iter__(self) -> Iterator[PoolSlot]:
         return iter(self._by_id.values())
