@@ -1,0 +1,1 @@
+"""What fills the screen under one number key."""

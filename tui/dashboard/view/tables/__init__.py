@@ -1,0 +1,1 @@
+"""One file per list: its columns, its order, its words for nothing."""
