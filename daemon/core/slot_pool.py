@@ -28,7 +28,7 @@ from protocol.errors import (
     UnknownTaskExecutor,
 )
 from protocol.ids import AllocationId, JobId, RequestId, ResourceId
-from protocol.messages.values import HeldSlot, SlotOffer
+from protocol.messages.values import GrantedSlot, HeldSlot, SlotOffer
 from protocol.news import PoolCounts
 
 __all__ = ["Holding", "PoolExplanation", "PoolRequest", "SlotPool", "SlotPoolSettings"]
@@ -230,6 +230,11 @@ class SlotPool:
         """Where the request's slot is, if it has one that is here (not awaiting recovery)."""
         slot = self._slots.serving(request_id)
         return (slot.resource_id, slot.allocation_id) if slot is not None else None
+
+    def grant_of(self, request_id: RequestId) -> GrantedSlot | None:
+        """What the request was granted, if its slot is here (not awaiting recovery)."""
+        slot = self._slots.serving(request_id)
+        return slot.grant if slot is not None else None
 
     def held_at(self, resource_id: ResourceId) -> list[HeldSlot]:
         """What the pool believes it holds at an executor, by slot number (C41, H14)."""

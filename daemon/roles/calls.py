@@ -34,7 +34,7 @@ class Calls:
         then: Callable[[R, float], None],
         otherwise: Callable[[SlotdError, float], None],
     ) -> None:
-        """Send ``request`` now; later run ``then`` with the answer or ``otherwise`` with the error."""
+        """Send ``request`` now; run ``then`` with the answer or ``otherwise`` with the error."""
         self._running += 1
         call = peer.start(request)
         self._nursery.start_soon(self._finish, call, request.METHOD, then, otherwise)

@@ -23,9 +23,9 @@ from daemon.roles.job_clients import JobClients
 from daemon.roles.job_executors import JobExecutor, JobExecutors
 from daemon.roles.job_tasks import JobTasks
 from daemon.roles.leadership import Term
-from daemon.roles.resource_manager_link import ResourceManagerLink
 from daemon.roles.mailbox import Envelope, Mailbox
 from daemon.roles.peer_book import PeerBook
+from daemon.roles.resource_manager_link import ResourceManagerLink
 from daemon.roles.services import Services
 from daemon.wire.peers import Caller, Peer
 from protocol import errors
@@ -47,6 +47,7 @@ from protocol.messages.client import (
     Explanation,
     ReleaseSlot,
     RunTask,
+    SlotReleased,
 )
 from protocol.messages.job_master import (
     DisconnectExecutorFromJob,
@@ -74,7 +75,6 @@ from protocol.messages.task_executor import (
     SlotReport,
 )
 from protocol.news import PoolChanged, PoolCounts
-
 
 _LOST_LEADER = (NotLeader, LeaderIdMismatch, PeerGone)
 """The ResourceManager that was asked is gone: the next one is asked again (X101)."""
@@ -168,7 +168,6 @@ class JobMaster:
         cause = request.cause or "released by its client"
         self._tasks.end_then(
             request.request_id,
-            cause,
             lambda at: self._release_now(envelope, request, cause, at),
             now,
         )
@@ -238,9 +237,7 @@ class JobMaster:
         self, envelope: Envelope, request: NotifyAllocationFailure, now: float
     ) -> None:
         kind = getattr(errors, request.error or "", NoResourceAvailable)
-        self._interpret(
-            self._pool.fail_allocation(request.allocation_id, kind(request.cause), now)
-        )
+        self._interpret(self._pool.fail_allocation(request.allocation_id, kind(request.cause), now))
         envelope.reply.succeed(EMPTY)
 
     def _disconnect_executor(

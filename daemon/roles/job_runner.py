@@ -1,4 +1,4 @@
-"""One open job: its JobMaster is elected, runs term after term, and ends with the job (H15, H16)."""
+"""One open job: its JobMaster is elected, runs term after term, ends with the job (H15, H16)."""
 
 import trio
 

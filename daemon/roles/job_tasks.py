@@ -1,4 +1,4 @@
-"""The commands in one job's slots: submitted, cancelled, and ended before their slot is given back."""
+"""The commands in one job's slots: submitted, cancelled, ended before their slot goes back."""
 
 from collections.abc import Callable
 from functools import partial
@@ -40,7 +40,7 @@ class JobTasks:
 
     def run(self, envelope: Envelope, request: RunTask, _: float) -> None:
         """Submit to the executor of the request's slot; answer when it took it."""
-        slot = self._pool.slot_of(request.request_id)
+        slot = self._pool.grant_of(request.request_id)
         executor = slot and self._executors.get(slot.resource_id)
         if not slot or not executor:
             raise UnknownRequest(f"request {request.request_id} has no slot of this job now")

@@ -25,16 +25,19 @@ class Term:
     cause: str = "the role ended"
 
     def confirm(self) -> None:
-        """The state is ready: publish the leader (G03, L03)."""
-        self._candidacy.confirm(self.fence)
-        self.confirmed = True
+        """The state is ready: publish the leader (G03, L03); not if the term is over (L15)."""
+        self.confirmed = self._candidacy.confirm(self.fence)
+        if not self.confirmed:
+            return
         self._newsroom.publish(
             LeaderGranted(self.component, self.fence.leader_id, self.fence.epoch, self.address)
         )
 
     def over(self) -> NotLeader:
         """The error for whoever still waits for this term."""
-        return NotLeader(f"{self.component}: leadership of epoch {self.fence.epoch} ended: {self.cause}")
+        return NotLeader(
+            f"{self.component}: leadership of epoch {self.fence.epoch} ended: {self.cause}"
+        )
 
 
 async def lead(
@@ -44,7 +47,7 @@ async def lead(
     address: str,
     run_term: Callable[[Term], Awaitable[None]],
 ) -> None:
-    """Campaign for ``component``; run each term that is granted until it is revoked (G03, G04, L15).
+    """Campaign for ``component``; run each granted term until it is revoked (G03, G04, L15).
 
     Returns when ``run_term`` returns by itself. Terms never overlap: the next grant is awaited only
     after the last task of the term before has ended (X515).

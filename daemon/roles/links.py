@@ -45,7 +45,7 @@ async def follow_leader(
     component: Component,
     stay: Callable[[LeaderInformation], Awaitable[None]],
 ) -> None:
-    """Run ``stay`` with each leader in turn; a change of leader cancels it first (E02, E17, H06)."""
+    """Run ``stay`` with each leader in turn; a change of leader cancels it (E02, E17, H06)."""
     async with election.listen(component) as news:
         leader = await news.changed()
         while True:

@@ -178,3 +178,7 @@ class NearPeer(Peer):
         """Deliver, waiting for whoever reads it in the end."""
         if self._deliver is not None:
             await self._deliver(notification)
+
+    async def gone(self) -> None:
+        """Never: whoever calls it is gone at the same moment."""
+        await trio.sleep_forever()

@@ -54,6 +54,12 @@ class Newsroom:
         """Everything at the newest event."""
         return self.state.snapshot(self._clock())
 
+    async def wait_for_news(self) -> None:
+        """Wait until something more is published."""
+        if self._published.is_set():
+            self._published = trio.Event()
+        await self._published.wait()
+
     async def read(self, reader: Caller, types: frozenset[str] | None, after: int) -> None:
         """Send ``reader`` every event with a number above ``after``, for ever, at its own pace.
 
@@ -61,9 +67,7 @@ class Newsroom:
         """
         while True:
             if after >= self.seq:
-                if self._published.is_set():
-                    self._published = trio.Event()
-                await self._published.wait()
+                await self.wait_for_news()
             for event in self._after(after):
                 if event.seq > after + 1:
                     await reader.notify(EventsLost(from_seq=after + 1, to_seq=event.seq - 1))

@@ -1,4 +1,4 @@
-"""Whom an address means: a role of this process, the connection it came over, or somebody to dial."""
+"""Whom an address means: a role of this process, or whoever is at the end of the connection."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -29,6 +29,9 @@ class NobodyThere(Peer):
     async def notify(self, notification: Notification) -> None:
         """Fail at once."""
         raise PeerGone(f"{notification.METHOD}: nobody is there")
+
+    async def gone(self) -> None:
+        """It is."""
 
 
 @attrs.define(eq=False)

@@ -35,7 +35,7 @@ class RegisteredExecutors:
         known = self._by_name.get(resource_id)
         if known is not None and known.caller is not caller:
             raise InvalidParams(
-                f"params.resource_id: {resource_id!r} is the name of another executor that is alive",
+                f"params.resource_id: {resource_id!r} belongs to another living executor",
                 path="params.resource_id",
                 expected="a name that no other registered executor has",
             )

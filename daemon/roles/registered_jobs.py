@@ -1,14 +1,28 @@
-"""The JobMasters that are registered at one ResourceManager: one per job, the newest."""
+"""The JobMasters that are registered at one ResourceManager: the shell of JobLeaderIds."""
 
 from collections.abc import Callable
+from functools import partial
 
 import attrs
+import structlog
+import trio
 
 from daemon.core.heartbeats import HeartbeatMonitor
+from daemon.core.job_leader_ids import (
+    DropJobMaster,
+    JobLeaderIds,
+    JobLeaderIdsEffect,
+    JobTimedOut,
+)
 from daemon.high_availability.elections import LeaderElection
+from daemon.roles.mailbox import Mailbox
 from daemon.wire.peers import Caller, Peer
-from protocol.errors import LeaderIdMismatch, UnknownJob
-from protocol.ids import AllocationId, JobId, LeaderId, job_master
+from protocol.ids import JobId, LeaderId, job_master
+
+log = structlog.get_logger()
+
+_JOB_TIMEOUT_S = 300.0
+"""A job whose JobMaster does not come back is forgotten after this (I03)."""
 
 
 @attrs.frozen(eq=False)
@@ -28,51 +42,38 @@ class RegisteredJobs:
         self,
         beats: HeartbeatMonitor[JobId],
         election: LeaderElection,
+        mailbox: Mailbox,
+        nursery: trio.Nursery,
         lose: Callable[[JobId, float], None],
     ) -> None:
         self.beats = beats
         self._election = election
+        self._mailbox = mailbox
+        self._nursery = nursery
         self._lose = lose
+        self._leaders = JobLeaderIds(_JOB_TIMEOUT_S)
         self._jobs: dict[JobId, RegisteredJob] = {}
+        self._listening: dict[JobId, trio.CancelScope] = {}
+        self.require = self._leaders.require
 
     def add(self, job: RegisteredJob, now: float) -> None:
-        """Register; the same leader again changes nothing, a new one replaces the old (G10).
+        """Register; a new leader of the same job replaces the old one (G05, G10).
 
         Raises:
             LeaderIdMismatch: somebody else was elected for this job (G07).
         """
-        elected = self._election.leader_of(job_master(job.job_id))
-        if elected is not None and elected.fence.leader_id != job.job_master_id:
-            raise LeaderIdMismatch(
-                f"params.job_master_id: {job.job_master_id} does not lead job {job.job_id}",
-                path="params.job_master_id",
-            )
-        known = self._jobs.get(job.job_id)
-        if known is not None and known.job_master_id != job.job_master_id:
-            self.leave(job.job_id, known.job_master_id, now)
-        self._jobs[job.job_id] = job
-        self.beats.unmonitor(job.job_id)
-        self.beats.monitor(job.job_id, now)
-
-    def check(
-        self, job_id: JobId, job_master_id: LeaderId, allocation_id: AllocationId
-    ) -> None:
-        """Only the registered JobMaster may ask for slots (B02, B14).
-
-        Raises:
-            UnknownJob: no JobMaster is registered for the job.
-            LeaderIdMismatch: another one is.
-        """
-        job = self._jobs.get(job_id)
-        if job is None:
-            raise UnknownJob(
-                f"no JobMaster is registered for job {job_id}", allocation_id=allocation_id
-            )
-        if job.job_master_id != job_master_id:
-            raise LeaderIdMismatch(
-                f"{job_master_id} is not the current leader of job {job_id}",
-                allocation_id=allocation_id,
-            )
+        job_id = job.job_id
+        self._leaders.add_job(job_id, now)
+        elected = self._election.leader_of(job_master(job_id))
+        if elected is not None:
+            self._announced(job_id, elected.fence.leader_id, now)
+        self._interpret(self._leaders.register_job_master(job_id, job.job_master_id, now), now)
+        self._jobs[job_id] = job
+        self.beats.unmonitor(job_id)
+        self.beats.monitor(job_id, now)
+        if job_id not in self._listening:
+            scope = self._listening[job_id] = trio.CancelScope()
+            self._nursery.start_soon(self._listen, job_id, scope)
 
     def get(self, job_id: JobId) -> RegisteredJob | None:
         """The registered JobMaster of a job."""
@@ -80,20 +81,58 @@ class RegisteredJobs:
 
     def leave(self, job_id: JobId, job_master_id: LeaderId, now: float) -> None:
         """A JobMaster is gone; one that was replaced meanwhile changes nothing (G20, G23)."""
-        job = self._jobs.get(job_id)
-        if job is not None and job.job_master_id == job_master_id:
-            del self._jobs[job_id]
-            self.beats.unmonitor(job_id)
-            self._lose(job_id, now)
+        if self._leaders.job_master_lost(job_id, job_master_id, now):
+            self._drop(job_id, now)
+
+    def forget(self, job_id: JobId, job_master_id: LeaderId, now: float) -> None:
+        """A JobMaster said that the job is over (G23)."""
+        if self._leaders.job_master_of(job_id) == job_master_id:
+            self._interpret(self._leaders.remove_job(job_id), now)
+            self._stop_listening(job_id)
 
     def hung_up(self, caller: Caller, now: float) -> None:
         """A connection is gone."""
         for job in [job for job in self._jobs.values() if job.caller is caller]:
             self.leave(job.job_id, job.job_master_id, now)
 
-    def expire(self, now: float) -> list[RegisteredJob]:
-        """Drop and return the silent ones (G16)."""
-        silent = [self._jobs[job_id] for job_id in self.beats.expire(now)]
-        for job in silent:
-            self.leave(job.job_id, job.job_master_id, now)
-        return silent
+    @property
+    def next_deadline(self) -> float:
+        """When ``expire`` or a beat is due."""
+        return min(self.beats.next_deadline, self._leaders.next_deadline)
+
+    def expire(self, now: float) -> None:
+        """Drop who is silent (G16), forget who stays away (G19)."""
+        for job_id in self.beats.expire(now):
+            job = self._jobs[job_id]
+            log.warning("job_master_silent", job_id=job_id)
+            self.leave(job_id, job.job_master_id, now)
+        self._interpret(self._leaders.expire(now), now)
+
+    async def _listen(self, job_id: JobId, scope: trio.CancelScope) -> None:
+        with scope:
+            async with self._election.listen(job_master(job_id)) as news:
+                while True:
+                    leader = await news.changed()
+                    leader_id = None if leader is None else leader.fence.leader_id
+                    self._mailbox.put(partial(self._announced, job_id, leader_id))
+
+    def _announced(self, job_id: JobId, leader_id: LeaderId | None, now: float) -> None:
+        self._interpret(self._leaders.leader_announced(job_id, leader_id, now), now)
+
+    def _interpret(self, effects: list[JobLeaderIdsEffect], now: float) -> None:
+        for effect in effects:
+            match effect:
+                case DropJobMaster():
+                    self._drop(effect.job_id, now)
+                case JobTimedOut():
+                    self._stop_listening(effect.job_id)
+
+    def _stop_listening(self, job_id: JobId) -> None:
+        scope = self._listening.pop(job_id, None)
+        if scope is not None:
+            scope.cancel()
+
+    def _drop(self, job_id: JobId, now: float) -> None:
+        del self._jobs[job_id]
+        self.beats.unmonitor(job_id)
+        self._lose(job_id, now)

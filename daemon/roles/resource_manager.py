@@ -40,7 +40,7 @@ from protocol.ids import (
     JobId,
     SlotId,
 )
-from protocol.messages.calls import EMPTY
+from protocol.messages.calls import EMPTY, Empty
 from protocol.messages.client import DrainExecutor
 from protocol.messages.job_master import HeartbeatOfJobMaster, NotifyAllocationFailure
 from protocol.messages.resource_manager import (
@@ -78,7 +78,13 @@ class ResourceManager:
     """One term. Made when the term is granted; gone when it ends (G03, G04, X306)."""
 
     def __init__(
-        self, term: Term, services: Services, book: PeerBook, calls: Calls, mailbox: Mailbox
+        self,
+        term: Term,
+        services: Services,
+        book: PeerBook,
+        calls: Calls,
+        mailbox: Mailbox,
+        nursery: trio.Nursery,
     ) -> None:
         settings = services.settings
         now = trio.current_time()
@@ -97,7 +103,9 @@ class ResourceManager:
         )
         beats = (settings.heartbeat_interval_s, settings.heartbeat_timeout_s)
         self._executors = RegisteredExecutors(*beats)
-        self._jobs = RegisteredJobs(HeartbeatMonitor(*beats), services.election, self._lose_job)
+        self._jobs = RegisteredJobs(
+            HeartbeatMonitor(*beats), services.election, mailbox, nursery, self._lose_job
+        )
         self._drains = Drains(self._manager)
         self._handlers: dict[type[Any], Callable[[Envelope, Any, float], None]] = {
             FindResourceManager: self._who_leads,
@@ -121,7 +129,7 @@ class ResourceManager:
         return min(
             self._manager.next_deadline,
             self._executors.beats.next_deadline,
-            self._jobs.beats.next_deadline,
+            self._jobs.next_deadline,
             self._drains.next_deadline,
         )
 
@@ -143,8 +151,7 @@ class ResourceManager:
             self._lose_executor(instance_id, "no heartbeat", now, tell=True)
         for instance_id in self._executors.beats.due_to_send(now):
             self._beat_executor(instance_id)
-        for job in self._jobs.expire(now):
-            log.warning("job_master_silent", job_id=job.job_id)
+        self._jobs.expire(now)
         for job in self._jobs.beats.due_to_send(now):
             self._beat_job(job)
         for resource_id in self._drains.expire(now):
@@ -211,9 +218,7 @@ class ResourceManager:
         def alive(answer: SlotReport, now: float) -> None:
             if self._executors.beats.beat(instance_id, now):
                 self._services.newsroom.heard(executor.resource_id)
-                self._interpret(
-                    self._manager.report_slots(instance_id, answer.slot_report, now)[1]
-                )
+                self._interpret(self._manager.report_slots(instance_id, answer.slot_report, now)[1])
 
         beat = HeartbeatOfExecutor(sender=RESOURCE_MANAGER)
         self._calls.start(executor.peer, beat, alive, _wait_for_the_timeout)
@@ -239,7 +244,7 @@ class ResourceManager:
         self, envelope: Envelope, request: DisconnectJobMaster, now: float
     ) -> None:
         envelope.reply.succeed(EMPTY)
-        self._jobs.leave(request.job_id, request.job_master_id, now)
+        self._jobs.forget(request.job_id, request.job_master_id, now)
 
     def _lose_job(self, job_id: JobId, now: float) -> None:
         self._interpret(self._manager.lose_job(job_id, now))
@@ -248,15 +253,12 @@ class ResourceManager:
         job = self._jobs.get(job_id)
         if job is None:
             return
-        beat = HeartbeatOfJobMaster(
-            leader_id=job.job_master_id, job_id=job_id, sender=RESOURCE_MANAGER
-        )
-        self._calls.start(
-            job.peer, beat, lambda _, now: self._jobs.beats.beat(job_id, at), _wait_for_the_timeout
-        )
+        beat = HeartbeatOfJobMaster(job_id=job_id, sender=RESOURCE_MANAGER)
 
-    def _heard_of_job(self, job_id: JobId, now: float) -> None:
-        self._jobs.beats.beat(job_id, now)
+        def alive(_: Empty, now: float) -> None:
+            self._jobs.beats.beat(job_id, now)
+
+        self._calls.start(job.peer, beat, alive, _wait_for_the_timeout)
 
     def hung_up(self, caller: Caller, now: float) -> None:
         """A connection is gone, and who registered over it: noticed at once."""
@@ -267,7 +269,7 @@ class ResourceManager:
     # requests
 
     def _request_slot(self, envelope: Envelope, request: RequestSlot, now: float) -> None:
-        self._jobs.check(request.job_id, request.job_master_id, request.allocation_id)
+        self._jobs.require(request.job_id, request.job_master_id)
         timeout = request.timeout or self._services.settings.slot_request_timeout_s
         registered, effects = self._manager.request_slot(
             SlotRequest(
@@ -380,9 +382,7 @@ class ResourceManager:
         )
 
     def _may_go(self, effect: AskExecutorForRelease, now: float) -> None:
-        self._interpret(
-            self._manager.executor_may_go(effect.instance_id, effect.idle_since, now)
-        )
+        self._interpret(self._manager.executor_may_go(effect.instance_id, effect.idle_since, now))
 
     def _release(self, effect: ReleaseExecutor) -> None:
         executor = self._executors.get(effect.instance_id)

@@ -1,4 +1,4 @@
-"""A JobMaster's link to the leading ResourceManager: registered, watched, and made again when lost."""
+"""A JobMaster's link to the leading ResourceManager: registered, watched, renewed when lost."""
 
 import math
 from typing import Protocol

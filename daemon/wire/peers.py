@@ -87,6 +87,10 @@ class Peer(ABC):
             PeerGone: the peer hung up.
         """
 
+    @abstractmethod
+    async def gone(self) -> None:
+        """Wait until the peer has hung up."""
+
 
 class Caller(Protocol):
     """The connection that a request came over."""
