@@ -1,9 +1,10 @@
 """What happened in the cluster, as numbered events; each carries the ids of what it is about."""
 
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar
 
 import attrs
 
+from protocol.forms import one_of
 from protocol.ids import (
     AllocationId,
     Component,
@@ -272,7 +273,18 @@ class TaskFinishedNews(News):
     cause: str | None = None
 
 
+@attrs.frozen
+class OtherNews(News):
+    """News of a type that this side does not know: a newer daemon wrote it."""
+
+    type: str
+    fields: dict[str, Any]
+
+
 NEWS: dict[str, type[News]] = {
     news.TYPE: news for news in News.__subclasses__() if "TYPE" in vars(news)
 }
 """Every event type by its name on the wire."""
+
+EventType = Annotated[str, one_of(NEWS, "an event type")]
+"""A key of NEWS."""

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 import attrs
 
+from protocol.forms import Base64, Command, Count, Directory, Environment, Label, Seconds, Stream
 from protocol.ids import (
     AllocationId,
     Component,
@@ -15,6 +16,7 @@ from protocol.ids import (
 )
 from protocol.messages.calls import Empty, Notification, Request
 from protocol.messages.values import CoLocation, GrantedSlot, Location, SlotKind
+from protocol.news import EventType
 from protocol.resources import UNKNOWN, ResourceProfile
 
 
@@ -31,7 +33,7 @@ class OpenJob(Request[JobOpened]):
     """Opens a job. One that is not detached closes with the connection that opened it."""
 
     METHOD: ClassVar[str] = "job.open"
-    name: str
+    name: Label
     job_id: JobId | None = None
     detached: bool = False
 
@@ -60,12 +62,12 @@ class AllocateSlot(Request[GrantedSlot]):
     request_id: RequestId | None = None
     profile: ResourceProfile = UNKNOWN
     queued: bool = True
-    timeout: float | None = None
+    timeout: Seconds | None = None
     preferred: list[Location] = attrs.field(factory=list[Location])
-    task: str | None = None
-    sharing_group: str | None = None
+    task: Label | None = None
+    sharing_group: Label | None = None
     co_location: CoLocation | None = None
-    tag: str | None = None
+    tag: Label | None = None
 
 
 @attrs.frozen
@@ -82,7 +84,7 @@ class ReleaseSlot(Request[SlotReleased]):
     METHOD: ClassVar[str] = "slot.release"
     job_id: JobId
     request_id: RequestId
-    sharing_group: str | None = None
+    sharing_group: Label | None = None
     cause: str | None = None
 
 
@@ -130,9 +132,9 @@ class RunTask(Request[TaskSubmitted]):
     METHOD: ClassVar[str] = "task.run"
     job_id: JobId
     request_id: RequestId
-    command: list[str]
-    env: dict[str, str] = attrs.field(factory=dict[str, str], repr=False)
-    cwd: str | None = None
+    command: Command
+    env: Environment = attrs.field(factory=dict[str, str], repr=False)
+    cwd: Directory | None = None
     stdin: str | None = attrs.field(default=None, repr=False)
 
 
@@ -149,7 +151,7 @@ class CancelTask(Request[TaskCancelled]):
 
     METHOD: ClassVar[str] = "task.cancel"
     task_id: TaskId
-    grace: float | None = None
+    grace: Seconds | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -158,10 +160,10 @@ class TaskOutput(Notification):
 
     METHOD: ClassVar[str] = "task.output"
     task_id: TaskId
-    stream: str
-    offset: int
+    stream: Stream
+    offset: Count
     data: str | None = None
-    data_base64: str | None = None
+    data_base64: Base64 | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -187,8 +189,8 @@ class SubscribeEvents(Request[Subscribed]):
     """Every event from now on, or from ``from_seq``, of all types or of these."""
 
     METHOD: ClassVar[str] = "events.subscribe"
-    types: list[str] | None = None
-    from_seq: int | None = None
+    types: list[EventType] | None = None
+    from_seq: Count | None = None
 
 
 @attrs.frozen
@@ -203,8 +205,8 @@ class EventsLost(Notification):
     """A reader too slow: these events were dropped; take a new snapshot."""
 
     METHOD: ClassVar[str] = "events.lost"
-    from_seq: int
-    to_seq: int
+    from_seq: Count
+    to_seq: Count
 
 
 @attrs.frozen
@@ -213,7 +215,7 @@ class DrainExecutor(Request[Empty]):
 
     METHOD: ClassVar[str] = "executor.drain"
     resource_id: ResourceId
-    timeout: float | None = None
+    timeout: Seconds | None = None
 
 
 @attrs.frozen

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import attrs
 
+from protocol.forms import Base64, CallbackAddress, Count, Label, Stream
 from protocol.ids import AllocationId, Component, JobId, LeaderId, ResourceId, TaskId
 from protocol.messages.calls import Empty, FencedRequest, Notification, Request
 from protocol.messages.values import SlotOffer
@@ -40,8 +41,8 @@ class RegisterExecutorAtJob(FencedRequest[ExecutorRegisteredAtJob]):
     METHOD: ClassVar[str] = "job_master.register_task_executor"
     job_id: JobId
     resource_id: ResourceId
-    host: str
-    address: str = "connection"
+    host: Label
+    address: CallbackAddress = "connection"
 
 
 @attrs.frozen
@@ -111,10 +112,10 @@ class TaskOutputOfExecutor(Notification):
     leader_id: LeaderId
     resource_id: ResourceId
     task_id: TaskId
-    stream: str
-    offset: int
+    stream: Stream
+    offset: Count
     data: str | None = None
-    data_base64: str | None = None
+    data_base64: Base64 | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import attrs
 
+from protocol.forms import Address, CallbackAddress, Label, Seconds
 from protocol.ids import (
     AllocationId,
     InstanceId,
@@ -48,8 +49,8 @@ class RegisterTaskExecutor(FencedRequest[TaskExecutorRegistered]):
 
     METHOD: ClassVar[str] = "resource_manager.register_task_executor"
     resource_id: ResourceId
-    host: str
-    address: str
+    host: Label
+    address: CallbackAddress
     hardware: Hardware
 
 
@@ -68,7 +69,7 @@ class RegisterJobMaster(FencedRequest[JobMasterRegistered]):
     METHOD: ClassVar[str] = "resource_manager.register_job_master"
     job_id: JobId
     job_master_id: LeaderId
-    address: str
+    address: CallbackAddress
 
 
 @attrs.frozen
@@ -86,9 +87,9 @@ class RequestSlot(FencedRequest[SlotRequestRegistered]):
     job_id: JobId
     job_master_id: LeaderId
     allocation_id: AllocationId
-    target_address: str
+    target_address: Address
     profile: ResourceProfile = UNKNOWN
-    timeout: float | None = None
+    timeout: Seconds | None = None
 
 
 @attrs.frozen

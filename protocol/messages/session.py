@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import attrs
 
+from protocol.forms import Key, Label, Token
 from protocol.messages.calls import Empty, Notification, Request
 
 PROTOCOL_VERSION = 1
@@ -28,8 +29,8 @@ class Hello(Request[Welcome]):
 
     METHOD: ClassVar[str] = "hello"
     protocol: int
-    client: str
-    token: str | None = attrs.field(default=None, repr=False)
+    client: Label
+    token: Token | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen
@@ -44,4 +45,4 @@ class CancelRequest(Notification):
     """Withdraws the request ``id`` of this connection."""
 
     METHOD: ClassVar[str] = "$/cancelRequest"
-    id: int | str
+    id: Key

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import attrs
 
+from protocol.forms import Address, Command, Directory, Environment, Seconds
 from protocol.ids import AllocationId, Component, JobId, SlotId, TaskId
 from protocol.messages.calls import Empty, FencedRequest, Request
 from protocol.messages.values import HeldSlot, SlotStatus
@@ -21,7 +22,7 @@ class RequestSlotOfExecutor(FencedRequest[Empty]):
     slot_id: SlotId
     job_id: JobId
     allocation_id: AllocationId
-    target_address: str
+    target_address: Address
     profile: ResourceProfile = UNKNOWN
 
 
@@ -42,9 +43,9 @@ class SubmitTask(FencedRequest[Empty]):
     job_id: JobId
     allocation_id: AllocationId
     task_id: TaskId
-    command: list[str]
-    env: dict[str, str] = attrs.field(factory=dict[str, str], repr=False)
-    cwd: str | None = None
+    command: Command
+    env: Environment = attrs.field(factory=dict[str, str], repr=False)
+    cwd: Directory | None = None
     stdin: str | None = attrs.field(default=None, repr=False)
 
 
@@ -54,7 +55,7 @@ class CancelTaskOfExecutor(Request[Empty]):
 
     METHOD: ClassVar[str] = "task_executor.cancel_task"
     task_id: TaskId
-    grace: float | None = None
+    grace: Seconds | None = None
 
 
 @attrs.frozen

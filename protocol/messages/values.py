@@ -4,6 +4,7 @@ import enum
 
 import attrs
 
+from protocol.forms import Amount, Amounts, Count, Label, WholeAmount
 from protocol.ids import AllocationId, JobId, RequestId, ResourceId, SlotId
 from protocol.resources import ResourceProfile
 
@@ -23,15 +24,15 @@ class Location:
     """A place that a request prefers: an executor, a host, or both."""
 
     resource_id: ResourceId | None = None
-    host: str | None = None
+    host: Label | None = None
 
 
 @attrs.frozen
 class CoLocation:
     """Tasks of one group and index must sit in one slot's executor (section F)."""
 
-    group: str
-    index: int
+    group: Label
+    index: Count
 
 
 @attrs.frozen
@@ -49,7 +50,7 @@ class SlotOffer:
     """A slot that an executor offers to the JobMaster it was allocated for."""
 
     allocation_id: AllocationId
-    slot_number: int
+    slot_number: Count
     profile: ResourceProfile
 
 
@@ -58,16 +59,16 @@ class HeldSlot:
     """A slot that a JobMaster believes it holds at the executor it speaks to (E33)."""
 
     allocation_id: AllocationId
-    slot_number: int
+    slot_number: Count
 
 
 @attrs.frozen
 class Hardware:
     """What an executor's machine has."""
 
-    cpu_cores: float
-    memory_mb: int
-    extended: dict[str, float] = attrs.field(factory=dict[str, float])
+    cpu_cores: Amount
+    memory_mb: WholeAmount
+    extended: Amounts = attrs.field(factory=dict[str, float])
 
 
 @attrs.frozen
