@@ -13,6 +13,7 @@ import attrs
 
 _PR_SET_CHILD_SUBREAPER = 36
 _FIRST_INHERITED = 3
+_PIECE_BYTES = 1 << 16
 
 _leaders: set[int] = set()
 """Main processes of running commands. Process-wide, as the list of children that it filters is."""
@@ -74,12 +75,22 @@ class _Status:
 
 
 def _children() -> list[int]:
-    own = os.getpid()
     try:
-        return [int(p) for p in Path(f"/proc/{own}/task/{own}/children").read_bytes().split()]
+        file, listing = _children_file(os.getpid()), b""
     except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
         pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
-        return [pid for pid in pids if (status := _status(pid)) and status.parent == own]
+        return [pid for pid in pids if (status := _status(pid)) and status.parent == os.getpid()]
+    while True:
+        piece = os.pread(file, _PIECE_BYTES, len(listing))
+        listing += piece
+        if len(piece) < _PIECE_BYTES:
+            return [int(pid) for pid in listing.split()]
+
+
+@functools.cache
+def _children_file(own: int) -> int:
+    """Kept open: every command's end reads it, and opening it costs ten times the reading."""
+    return os.open(f"/proc/{own}/task/{own}/children", os.O_RDONLY)
 
 
 def _status(pid: int) -> _Status | None:

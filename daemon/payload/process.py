@@ -4,8 +4,10 @@ The main process is reaped last: as long as it is not, its process group's numbe
 """
 
 import contextlib
+import functools
 import os
 import resource
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
@@ -119,6 +121,7 @@ def start(
             err, stderr_fd = _pipe(childs_ends, our_ends)
             popen = subprocess.Popen(
                 command,
+                executable=_find(command[0], env),
                 stdin=stdin_fd,
                 stdout=stdout_fd,
                 stderr=stderr_fd,
@@ -155,11 +158,25 @@ def limit(pid: int, cpus: frozenset[int] | None, memory_mb: int | None) -> list[
     return enforced
 
 
+def _find(name: str, env: Mapping[str, str]) -> str | None:
+    """The file of a command by its name; None leaves the search, and its error, to the system.
+
+    The system searches by trying to run, with the daemon waiting: 0.1 ms for a usual PATH.
+    """
+    found = None if "/" in name else shutil.which(name, path=env.get("PATH"))
+    return found if found and found.startswith("/") else None
+
+
+@functools.cache
+def _nothing() -> int:
+    return os.open(os.devnull, os.O_RDONLY)
+
+
 def _open_stdin(
     data: bytes, childs_ends: contextlib.ExitStack, our_ends: contextlib.ExitStack
 ) -> tuple[InputFeed | None, int]:
     if not data:
-        return None, subprocess.DEVNULL
+        return None, _nothing()
     read_end, write_end = os.pipe()
     childs_ends.callback(os.close, read_end)
     feed = InputFeed(write_end, data)

@@ -19,6 +19,17 @@ PATIENT_S = 3600.0
 """A grace that no test waits for: what ends under it obeyed TERM."""
 
 
+OBEYS_TERM = f"""exec {sys.executable} -c '
+import signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+print("ready", flush=True)
+signal.sigwait([signal.SIGTERM])
+print("last words")
+sys.exit(5)
+'"""
+"""No trap of a shell: one that comes just before it waits is seen only when the wait is over."""
+
+
 class FirstLine:
     """Waits for the first line that a command writes: it is ready then."""
 
@@ -95,8 +106,7 @@ async def test_stop_sends_term_and_reports_the_cause(make: Make) -> None:
 
 
 async def test_a_command_that_obeys_term_keeps_its_own_exit_code(make: Make) -> None:
-    script = "trap 'exit 5' TERM; echo ready; while :; do sleep 1000 & wait; done"
-    running = await stop_when_ready(make(script))
+    running = await stop_when_ready(make(OBEYS_TERM))
     assert running.ended == PayloadExit(exit_code=5, cause="no longer wanted")
 
 
@@ -258,9 +268,8 @@ async def test_stop_ends_a_command_that_never_reads_its_input(make: Make) -> Non
 
 
 async def test_what_was_written_before_the_end_arrives(make: Make) -> None:
-    """A trap's last words, too."""
-    script = "trap 'echo last words; exit 0' TERM; echo ready; while :; do sleep 1000 & wait; done"
-    running = await stop_when_ready(make(script))
+    """Words that come after TERM, too."""
+    running = await stop_when_ready(make(OBEYS_TERM))
     assert running.line.now == "ready\nlast words\n"
 
 
