@@ -214,12 +214,12 @@ class SlotRegistered(News):
 
 @attrs.frozen
 class SlotAllocated(News):
-    """A slot belongs to an allocation."""
+    """A slot belongs to an allocation; its job is not known when only the executor named it."""
 
     TYPE: ClassVar[str] = "slot_allocated"
     slot_id: SlotId
     allocation_id: AllocationId
-    job_id: JobId
+    job_id: JobId | None
 
 
 @attrs.frozen

@@ -26,6 +26,7 @@ from protocol.news import (
     ExecutorDraining,
     ExecutorLost,
     ExecutorRegistered,
+    ExecutorReleased,
     JobClosedNews,
     JobOpenedNews,
     LeaderGranted,
@@ -65,7 +66,7 @@ class RequestState(enum.Enum):
 
 
 class ExecutorState(enum.Enum):
-    """DRAINING executors get no new allocations."""
+    """DRAINING executors get no new allocations, those that are given back included."""
 
     REGISTERED = "REGISTERED"
     DRAINING = "DRAINING"
@@ -267,7 +268,9 @@ def _executor_lost(state: ClusterState, news: ExecutorLost, _: float) -> None:
     state.executors.pop(news.resource_id, None)
 
 
-def _executor_draining(state: ClusterState, news: ExecutorDraining, _: float) -> None:
+def _executor_draining(
+    state: ClusterState, news: ExecutorDraining | ExecutorReleased, _: float
+) -> None:
     executor = state.executors.get(news.resource_id)
     if executor is not None:
         state.executors[news.resource_id] = attrs.evolve(executor, state=ExecutorState.DRAINING)
@@ -397,6 +400,7 @@ _CHANGES: dict[type[News], Callable[[ClusterState, Any, float], None]] = {
     ExecutorRegistered: _executor_registered,
     ExecutorLost: _executor_lost,
     ExecutorDraining: _executor_draining,
+    ExecutorReleased: _executor_draining,
     JobOpenedNews: _job_opened,
     JobClosedNews: _job_closed,
     PoolChanged: _pool_changed,

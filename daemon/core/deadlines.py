@@ -2,7 +2,7 @@
 
 import heapq
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -46,10 +46,10 @@ class Deadlines(Generic[K]):
             heapq.heappop(self._heap)
         return math.inf
 
-    def pop_due(self, now: float) -> list[K]:
-        """Remove and return the keys that are due at ``now``, earliest first."""
+    def pop_due(self, now: float, limit: float = math.inf) -> list[K]:
+        """Remove and return the keys that are due at ``now``, earliest first, at most ``limit``."""
         due: list[K] = []
-        while self.next <= now:
+        while len(due) < limit and self.next <= now:
             _, _, key = heapq.heappop(self._heap)
             del self._live[key]
             due.append(key)
@@ -58,6 +58,9 @@ class Deadlines(Generic[K]):
     def _compact(self) -> None:
         self._heap = [(at, serial, key) for key, (at, serial) in self._live.items()]
         heapq.heapify(self._heap)
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._live)
 
     def __contains__(self, key: K) -> bool:
         return key in self._live

@@ -1,0 +1,128 @@
+"""Which free slot serves a request: one row of a table per policy (A20, D28, D46)."""
+
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+
+import attrs
+
+from daemon.core.inventory import Executor, Slot
+from daemon.core.matching import Key, Lane, Lanes
+from protocol.resources import ResourceProfile
+
+
+class _ByUtilisation(Lane[Slot]):
+    """The free slots of one profile, by how much their executor is used, then by registration.
+
+    An entry of an executor whose utilisation has changed since is stale; ``restate`` adds the new.
+    """
+
+    __slots__ = ("_entries", "_of_executor")
+    SIGN = 1
+
+    def __init__(self, profile: ResourceProfile, position: int) -> None:
+        super().__init__(profile, position)
+        self._entries: list[tuple[float, int, int]] = []
+        self._of_executor: dict[int, tuple[Executor, list[int]]] = {}
+
+    def add(self, item: Slot) -> None:
+        self.items[item.serial] = item
+        executor = item.executor
+        row = self._of_executor.setdefault(executor.serial, (executor, []))
+        heappush(row[1], item.serial)
+        if len(row[1]) > 64 and len(row[1]) > 2 * len(executor.slots):
+            row[1][:] = sorted({serial for serial in row[1] if serial in self.items})
+        self.restate(executor)
+
+    def discard(self, item: Slot) -> bool:
+        return self.items.pop(item.serial, None) is not None
+
+    def restate(self, executor: Executor) -> bool:
+        """Note an executor's utilisation; False if it has no slot here."""
+        if executor.serial not in self._of_executor:
+            return False
+        entry = (self.SIGN * executor.utilisation, executor.serial, executor.version)
+        heappush(self._entries, entry)
+        if len(self._entries) > 64 and len(self._entries) > 4 * len(self._of_executor):
+            self._entries = [
+                (self.SIGN * each.utilisation, each.serial, each.version)
+                for each, _ in self._of_executor.values()
+            ]
+            heapify(self._entries)
+        return True
+
+    def first(self) -> Slot:
+        return self.items[self._best()[1]]
+
+    def key(self) -> Key:
+        return (*self._best(), self) if self.items else self._none
+
+    def _best(self) -> tuple[float, int]:
+        while True:
+            utilisation, serial, version = self._entries[0]
+            row = self._of_executor.get(serial)
+            if row is not None and row[0].version == version:
+                heap = row[1]
+                while heap and heap[0] not in self.items:
+                    heappop(heap)
+                if heap:
+                    return utilisation, heap[0]
+                del self._of_executor[serial]
+            heappop(self._entries)
+
+
+class _MostUsedFirst(_ByUtilisation):
+    __slots__ = ()
+    SIGN = -1
+
+
+def rank_by_size(lanes: list[Lane[Slot]]) -> bool:
+    """Rank lanes by the sum of their amounts, each as a part of the largest amount of its kind."""
+    largest: dict[str, float] = {}
+    for lane in lanes:
+        for name, amount in lane.profile.amounts():
+            largest[name] = max(largest.get(name, 0.0), amount)
+    changed = False
+    for lane in lanes:
+        parts = (amount / largest[name] for name, amount in lane.profile.amounts() if amount)
+        rank = sum(parts)
+        changed = changed or rank != lane.rank
+        lane.rank = rank
+    return changed
+
+
+def _restate(free: Lanes[Slot], executor: Executor) -> None:
+    for profile in executor.kinds:
+        lane = free.lane(profile)
+        if isinstance(lane, _ByUtilisation) and lane.restate(executor):
+            free.refresh(lane)
+
+
+@attrs.frozen
+class Placement:
+    """How free slots are kept.
+
+    ``lane`` orders the slots of one profile, ``rerank`` the profiles; ``restate`` is called when an
+    executor's utilisation has changed.
+    """
+
+    lane: type[Lane[Slot]]
+    rerank: Callable[[list[Lane[Slot]]], bool] | None = None
+    restate: Callable[[Lanes[Slot], Executor], None] | None = None
+
+
+PLACEMENTS: dict[str, Placement] = {
+    "first-fit": Placement(Lane),
+    "best-fit": Placement(Lane, rank_by_size),
+    "spread": Placement(_ByUtilisation, restate=_restate),
+    "pack": Placement(_MostUsedFirst, restate=_restate),
+}
+"""By the name in the configuration. Equals are taken in order of registration."""
+
+
+def placement_called(name: str) -> Placement:
+    """The policy of this name. Raises ValueError that lists the names that exist."""
+    try:
+        return PLACEMENTS[name]
+    except KeyError:
+        known = ", ".join(PLACEMENTS)
+        raise ValueError(f"placement: expected one of {known}, got {name!r}") from None
