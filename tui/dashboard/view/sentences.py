@@ -14,6 +14,7 @@ from protocol.news import (
     LeaderGranted,
     LeaderRevoked,
     News,
+    OtherNews,
     RequestAssigned,
     RequestCancelledNews,
     RequestFailed,
@@ -38,6 +39,11 @@ def is_bad(news: News) -> bool:
     if isinstance(news, TaskFinishedNews):
         return news.exit_code != 0
     return isinstance(news, _BAD)
+
+
+def type_of(news: News) -> str:
+    """The type on the wire, also of news that this side does not know."""
+    return news.type if isinstance(news, OtherNews) else news.TYPE
 
 
 def sentence(news: News, job: str) -> str:
@@ -108,6 +114,7 @@ _SENTENCES: dict[type[News], Callable[[Any, str], str]] = {
     SlotAllocated: lambda n, job: f"{n.slot_id} to {_of_job(n, job, '')}".rstrip(),
     SlotFreed: lambda n, _: f"{n.slot_id}, was {words.short(n.allocation_id)}",
     SlotRemoved: _removed,
+    OtherNews: lambda n, _: " ".join(f"{name}={value}" for name, value in n.fields.items()),
     ResourceRequested: lambda n, _: f"an executor with slots of {words.profile(n.profile)}",
     TaskStarted: lambda n, job: _of_job(n, job, f"in {n.slot_id}: {' '.join(n.command)}"),
     TaskFinishedNews: _finished,

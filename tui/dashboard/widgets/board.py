@@ -17,15 +17,13 @@ class Board:
     glyphs: Glyphs
     clock: Callable[[], float]
     paused_at: float | None = None
-    """Monotonic; the picture stands still since then."""
-
-    def now(self) -> float:
-        """The moment that is shown."""
-        return self.clock() if self.paused_at is None else self.paused_at
+    """The daemon's time since when the picture stands still."""
 
     def at(self) -> float:
         """The daemon's time at the moment that is shown."""
-        return self.store.daemon_time(self.now())
+        if self.paused_at is not None:
+            return self.paused_at
+        return self.store.daemon_time(self.clock())
 
     def look(self) -> Look:
         """How tables look at the store now."""

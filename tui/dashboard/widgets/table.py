@@ -118,13 +118,13 @@ class TablePane(Pane):
         """Order the rows again, at once or when it is due."""
         came_or_went = changes.everything or self.table.kind in changes.membership
         self._due = True
-        waited = self.board.now() - self._ordered_at >= REORDER_S
+        waited = self.board.clock() - self._ordered_at >= REORDER_S
         if waited or (came_or_went and len(self._rows()) <= QUICK_ROWS):
             self._order()
 
     def tick(self) -> None:
         """A second has passed: ages grow, and an order that is due is made."""
-        if self._due and self.board.now() - self._ordered_at >= REORDER_S:
+        if self._due and self.board.clock() - self._ordered_at >= REORDER_S:
             self._order()
         if self.table.ticks:
             self.repaint()
@@ -251,7 +251,7 @@ class TablePane(Pane):
 
     def _order(self) -> None:
         look, rows = self.board.look(), self._rows()
-        self._ordered_at, self._due = self.board.now(), False
+        self._ordered_at, self._due = self.board.clock(), False
         order = self.table.order if self._sort is None else self._sort.order
         wanted = self.filter.casefold()
         found = [

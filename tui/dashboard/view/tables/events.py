@@ -7,7 +7,7 @@ from tui.dashboard.store.changes import Kind
 from tui.dashboard.store.store import Happening, Store
 from tui.dashboard.view import words
 from tui.dashboard.view.phrase import Role
-from tui.dashboard.view.sentences import is_bad, sentence
+from tui.dashboard.view.sentences import is_bad, sentence, type_of
 from tui.dashboard.view.table import Cell, Column, Look, Table
 
 
@@ -44,7 +44,7 @@ def _type(look: Look, happening: Happening) -> Cell:
     news = _news(happening)
     if news is None:
         return Cell("note", Role.WARNING)
-    return Cell(news.TYPE.replace("_", " "), Role.BAD if is_bad(news) else Role.DIM)
+    return Cell(type_of(news).replace("_", " "), Role.BAD if is_bad(news) else Role.DIM)
 
 
 def _text(look: Look, happening: Happening) -> Cell:
