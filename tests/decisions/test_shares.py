@@ -11,8 +11,8 @@ def slots(*amounts: float) -> list[ResourceProfile]:
     return [ResourceProfile(cpu, 1) for cpu in amounts]
 
 
-def cpus(profiles: list[ResourceProfile], cores: list[int]) -> list[frozenset[int] | None]:
-    return [share.cpus for share in divide(profiles, cores)]
+def cpus(profiles: list[ResourceProfile], cores: list[int]) -> list[set[int] | None]:
+    return [set(share.cpus) if share.cpus else None for share in divide(profiles, cores)]
 
 
 def test_whole_cores_are_a_slots_own() -> None:
