@@ -28,8 +28,8 @@ class PoolExecutors:
         self._lost: OrderedDict[AllocationId, None] = OrderedDict()
 
     def register(self, resource_id: ResourceId, host: str) -> None:
-        """Know an executor; one that is known stays where it is (C44)."""
-        self.hosts.setdefault(resource_id, host)
+        """Know an executor, and its host for the slots that it offers from now on (C44)."""
+        self.hosts[resource_id] = host
 
     def lose(self, resource_id: ResourceId, cause: str) -> list[SlotPoolEffect]:
         """An executor is gone, and what ran in its slots has failed (C08, C44, C47)."""

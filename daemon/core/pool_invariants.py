@@ -7,14 +7,11 @@ from daemon.core.pool_slots import PoolSlots
 
 def check_pool(slots: PoolSlots, queue: RequestQueue, recovery: Recovery) -> None:
     """Raise AssertionError if the parts of a pool contradict each other (catalogue, 5.2)."""
-    serials = [pending.serial for pending in queue]
-    assert serials == sorted(serials), "requests are not in order of arrival"
     for pending in queue:
         request_id, allocation_id = pending.request.request_id, pending.allocation_id
         assert slots.serving(request_id) is None, f"{pending} has a slot and waits"
         assert recovery.get(request_id) is None, f"{pending} is awaited and waits"
         if allocation_id is not None:
-            assert queue.asked_as(allocation_id) is pending, f"{pending} shares its id"
             assert slots.get(allocation_id) is None, f"{pending} waits for a slot that is here"
         served = slots.available.choose(pending.request.profile, None)
         assert served is None, f"{pending} waits although {served} is available"

@@ -141,6 +141,7 @@ class RequestQueue:
 
     def check_invariants(self) -> None:
         """Assert that states, deadlines and the connection agree."""
+        self._pending.check_invariants()
         state = AskedResourceManager if self.connected else WaitingForResourceManager
         for pending in self._pending:
             assert isinstance(pending.state, state), f"{pending} contradicts the connection"

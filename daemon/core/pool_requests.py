@@ -162,6 +162,15 @@ class PendingRequests:
         """The pending request that asked for this allocation."""
         return self._by_allocation.get(allocation_id)
 
+    def check_invariants(self) -> None:
+        """Assert order of arrival, and that each id is that of one request."""
+        serials = [pending.serial for pending in self]
+        assert serials == sorted(serials), "requests are not in order of arrival"
+        asked = [pending for pending in self if pending.allocation_id is not None]
+        assert len(asked) == len(self._by_allocation), "an id is left over or shared"
+        for pending in asked:
+            assert self._by_allocation[pending.allocation_id or AllocationId("")] is pending
+
     def __iter__(self) -> Iterator[PendingRequest]:
         return iter(self._by_request.values())
 

@@ -300,11 +300,13 @@ def test_each_who_waits_gets_an_error_of_its_own(new_pool: NewPool) -> None:
 
 
 def test_an_executor_keeps_the_host_with_which_its_slots_came(pool: SlotPool) -> None:
-    """C44, X010: registering again elsewhere does not move slots that are held."""
+    """C44: registering again elsewhere does not move slots that are held, only those to come."""
     pool.register_executor(TE1, "elsewhere")
-    pool.release(r("r1"), "done", 2.0)
     [granted] = pool.allocate(request("r4"), 3.0)
     assert granted.slot.host == host_of(TE1)  # type: ignore[union-attr]
+    pool.offer(TE1, [offer("y", 3)], 4.0)
+    [granted] = pool.allocate(request("r5"), 5.0)
+    assert granted.slot.host == "elsewhere"  # type: ignore[union-attr]
 
 
 def test_what_is_lost_with_an_executor_is_asked_for_by_new_requests(pool: SlotPool) -> None:

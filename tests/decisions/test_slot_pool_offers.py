@@ -142,6 +142,7 @@ def test_a_slot_too_small_for_who_asked_serves_another_and_ids_are_not_crossed(
     assert accepted == [a("a1")]
     assert effects == [cancel("a2"), grant("r2", "a1"), ask("a3", B, 290.0)]
     assert pool.fail_allocation(a("a2"), NoResourceAvailable("late"), 11.0) == []
+    assert pool.request_refused(a("a1"), NoResourceAvailable("late"), 11.0) == []
     effects = pool.fail_allocation(a("a3"), NoResourceAvailable("none"), 12.0)
     assert seen(effects) == [cancel("a3"), failed("r1", NoResourceAvailable)]
     assert pool.slot_of(r("r2")) == (TE1, a("a1"))

@@ -205,15 +205,28 @@ def test_an_offer_serves_who_prefers_its_executor_before_who_came_first(new_pool
     pool.allocate(request("r1"), 0.0)
     pool.allocate(request("r2", P, near(TE2)), 0.0)
     pool.allocate(request("r3", P, near(TE2)), 0.0)
-    local = Locality.LOCAL
-    assert pool.offer(TE2, [offer("a1", 0)], 1.0)[1] == [grant("r1", "a1", TE2)]
-    assert pool.offer(TE2, [offer("x", 1)], 1.0)[1] == [
+    pool.allocate(request("r4", P, near(TE2)), 0.0)
+    assert pool.offer(TE2, [offer("x", 0)], 1.0)[1] == [
         cancel("a2"),
-        grant("r2", "x", TE2, 1, locality=local),
+        grant("r2", "x", TE2, 0, locality=Locality.LOCAL),
     ]
+    assert pool.offer(TE2, [offer("a1", 1)], 1.0)[1] == [grant("r1", "a1", TE2, 1)]
     assert pool.offer(TE1, [offer("y", 0)], 1.0)[1] == [
         cancel("a3"),
         grant("r3", "y", TE1, locality=Locality.NON_LOCAL),
+    ]
+
+
+def test_a_slot_that_comes_back_serves_who_prefers_its_executor(new_pool: NewPool) -> None:
+    """X107, C02: recycled like offered."""
+    pool = new_pool()
+    register(pool, TE1)
+    pool.offer(TE1, [offer("x", 0)], 0.0)
+    pool.allocate(request("r1"), 0.0)
+    pool.allocate(request("r2"), 0.0)
+    pool.allocate(request("r3", P, near(TE1)), 0.0)
+    assert pool.release(r("r1"), "done", 1.0)[1] == [
+        grant("r3", "x", locality=Locality.LOCAL),
     ]
 
 
@@ -264,7 +277,7 @@ def test_size_counts_every_dimension_in_proportion(new_pool: NewPool) -> None:
     register(pool, TE1)
     lean, wide = ResourceProfile(2, 512), ResourceProfile(1, 1024)
     largest = ResourceProfile(8, 1024, {"gpu": 1})
-    pool.offer(TE1, [offer("w", 0, wide), offer("l", 1, lean), offer("g", 2, largest)], 0.0)
+    pool.offer(TE1, [offer("l", 0, lean), offer("w", 1, wide), offer("g", 2, largest)], 0.0)
     for name in ("r1", "r2", "r3"):
         pool.allocate(request(name, ResourceProfile(1, 100)), 1.0)
     assert [pool.slot_of(r(name)) for name in ("r1", "r2", "r3")] == [

@@ -137,12 +137,20 @@ def test_who_asked_again_and_ran_out_of_time_holds_nothing(pool: SlotPool) -> No
     assert pool.next_deadline == math.inf
 
 
+def test_the_first_who_asked_again_decides_how_long_both_wait(pool: SlotPool) -> None:
+    """C33, X103"""
+    pool.allocate(request("r1", deadline=105.0), 101.0)
+    pool.allocate(request("r1", deadline=104.0), 102.0)
+    assert pool.next_deadline == 105.0
+
+
 def test_who_asked_again_and_withdrew_is_answered(pool: SlotPool) -> None:
     """C33"""
     pool.allocate(request("r1"), 101.0)
     known, effects = pool.release(r("r1"), "no need", 102.0)
     assert (known, seen(effects)) == (True, [failed("r1", RequestCancelled)])
     assert pool.next_deadline == math.inf
+    assert pool.expire(1000.0) == []
 
 
 def test_an_allocation_that_failed_before_it_was_offered_again_is_lost(pool: SlotPool) -> None:
