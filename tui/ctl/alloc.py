@@ -26,10 +26,11 @@ def alloc(values: dict[str, Any]) -> int:
     command: list[str] = values.get("command") or []
     name = base_name(command[0]) if command else "alloc"
     output = Output(values)
-    with Signals(*ENDING, signal.SIGCHLD) as signals:
+    with Signals(*ENDING, only_waking=(signal.SIGCHLD,)) as signals:
         link, _ = reach(values, signals)
         with link, Lease(link, signals, values, name) as lease:
-            facts = slot_variables(lease.job_id, lease.acquire())
+            grant = lease.acquire()
+            facts = slot_variables(lease.job_id, grant)
             if output.json or not command:
                 output.answer(facts, [f"{key}={shlex.quote(facts[key])}" for key in facts])
             until = time.monotonic() + values["for"] if "for" in values else None
@@ -42,7 +43,7 @@ def _hold(link: Link, signals: Signals, until: float | None) -> int:
     while until is None or time.monotonic() < until:
         link.receive(None if until is None else max(0.0, until - time.monotonic()))
         number = signals.take()
-        if number is not None and number != signal.SIGCHLD:
+        if number is not None:
             raise Interrupted(number)
     return 0
 
@@ -86,7 +87,7 @@ class Child:
 
 def _pass_on(process: subprocess.Popen[bytes], number: int) -> None:
     """A terminal's Ctrl-C reaches the command by itself; everything else is passed on."""
-    if number != signal.SIGCHLD and not (number == signal.SIGINT and sys.stdin.isatty()):
+    if not (number == signal.SIGINT and sys.stdin.isatty()):
         process.send_signal(number)
 
 

@@ -11,11 +11,12 @@ from typing import Self
 class Signals:
     """While entered, these signals are noted, and ``fd`` becomes readable when one arrives.
 
-    A signal that was ignored from the start (``nohup``) stays ignored.
+    Those ``only_waking`` do no more than that. A signal that was ignored from the start
+    (``nohup``) stays ignored.
     """
 
-    def __init__(self, *numbers: int) -> None:
-        self._numbers = numbers
+    def __init__(self, *numbers: int, only_waking: tuple[int, ...] = ()) -> None:
+        self._handlers = dict.fromkeys(only_waking, _nothing) | dict.fromkeys(numbers, self._note)
         self._noted: deque[int] = deque(maxlen=16)
         self._before: dict[int, object] = {}
         self.fd, self._write_fd = os.pipe()
@@ -24,9 +25,9 @@ class Signals:
 
     def __enter__(self) -> Self:
         self._wakeup_before = signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
-        for number in self._numbers:
+        for number, handler in self._handlers.items():
             if signal.getsignal(number) is not signal.SIG_IGN:
-                self._before[number] = signal.signal(number, self._note)
+                self._before[number] = signal.signal(number, handler)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -48,3 +49,7 @@ class Signals:
             with contextlib.suppress(BlockingIOError):
                 os.read(self.fd, 512)
         return self._noted.popleft() if self._noted else None
+
+
+def _nothing(_: int, __: FrameType | None) -> None:
+    """The wake-up is all that is wanted."""
