@@ -12,10 +12,10 @@ K = TypeVar("K", bound=Hashable)
 class HeartbeatMonitor(Generic[K]):
     """Targets with deadlines; times are monotonic seconds (section K).
 
-    The end that only answers beats watches with ``sends=False``: nothing is ever due to be sent.
+    The end that only answers beats waits for ``next_loss`` and never asks what is due to be sent.
     """
 
-    def __init__(self, interval_s: float, timeout_s: float, *, sends: bool = True) -> None:
+    def __init__(self, interval_s: float, timeout_s: float) -> None:
         """Raises ValueError unless 0 < interval <= timeout (K10)."""
         if not (math.isfinite(interval_s) and interval_s > 0):
             raise ValueError(f"interval_s: expected a finite number > 0, got {interval_s!r}")
@@ -26,7 +26,6 @@ class HeartbeatMonitor(Generic[K]):
             )
         self._interval_s = interval_s
         self._timeout_s = timeout_s
-        self._sends = sends
         self._last_beats: dict[K, float | None] = {}
         self._lost = Deadlines[K]()
         self._to_send = Deadlines[K]()
@@ -40,8 +39,7 @@ class HeartbeatMonitor(Generic[K]):
             return
         self._last_beats[target] = None
         self._lost.set(target, now + self._timeout_s)
-        if self._sends:
-            self._to_send.set(target, now)
+        self._to_send.set(target, now)
 
     def unmonitor(self, target: K) -> None:
         """Stop watching; unknown targets are ignored (K05)."""
@@ -74,6 +72,11 @@ class HeartbeatMonitor(Generic[K]):
         for target in lost:
             self.unmonitor(target)
         return lost
+
+    @property
+    def next_loss(self) -> float:
+        """When ``expire`` has something to do: all that a side that sends no beats waits for."""
+        return self._lost.next
 
     @property
     def next_deadline(self) -> float:

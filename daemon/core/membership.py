@@ -1,6 +1,7 @@
 """Executors come, report, drain and go: what that does to their slots and requests."""
 
 from daemon.core.back_off import BackOff
+from daemon.core.effects import FreeSlotAtInstance
 from daemon.core.grace import Grace
 from daemon.core.inventory import Allocated, Executor, PendingRequest
 from daemon.core.ledger import Ledger
@@ -134,6 +135,15 @@ class Membership:
             ledger.close(executor)
         executor.draining = True
         ledger.out.append(ExecutorDraining(resource_id, executor.instance_id))
+
+    def evict(self, resource_id: ResourceId, cause: str) -> None:
+        """Free what an executor still holds and tell each job; its own word frees the slots."""
+        executor = self._ledger.by_name.get(resource_id)
+        if executor is None:
+            return
+        for allocation_id, job_id in _allocations(executor).items():
+            self._ledger.out.append(FreeSlotAtInstance(executor.instance_id, allocation_id, cause))
+            self._ledger.tell_lost(allocation_id, job_id, cause)
 
     def is_drained(self, resource_id: ResourceId) -> bool:
         """Whether a draining executor has only free slots, or is gone."""

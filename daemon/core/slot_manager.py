@@ -104,6 +104,13 @@ class SlotManager:
         self._members.drain(resource_id, now)
         return self._finish(now)
 
+    def evict_executor(
+        self, resource_id: ResourceId, cause: str, now: float
+    ) -> list[SlotManagerEffect]:
+        """End every allocation of an executor (the end of a drain); unknown ones are ignored."""
+        self._members.evict(resource_id, cause)
+        return self._finish(now)
+
     def is_drained(self, resource_id: ResourceId) -> bool:
         """Whether a draining executor has only free slots (or is gone)."""
         return self._members.is_drained(resource_id)

@@ -1,10 +1,17 @@
-"""Calls of a role to its peers: one scope per call; the outcome comes back through the mailbox."""
+"""Calls of a role to its peers, bounded in time; outcomes come back through the mailbox, in order.
+
+An answer enters the mailbox at the moment it arrives, before anything that its peer says later. A
+task per call would lose that order: an old slot report could overtake the news that a slot is free.
+"""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
+import attrs
 import trio
 
+from daemon.core.deadlines import Deadlines
 from daemon.roles.mailbox import Mailbox
 from daemon.wire.peers import Peer, PendingCall
 from protocol.errors import PeerGone, SlotdError
@@ -12,65 +19,96 @@ from protocol.messages.calls import Request
 
 R = TypeVar("R")
 
+Otherwise = Callable[[SlotdError, float], None]
+
 
 class CallTimedOut(PeerGone):
     """No answer in time: the peer may or may not have done it (L16)."""
 
 
-class Calls:
-    """Starts calls in order; each outcome is handled by the role's own task, within the term."""
+@attrs.frozen(eq=False)
+class _OpenCall:
+    call: PendingCall[Any]
+    method: str
+    otherwise: Otherwise
 
-    def __init__(self, nursery: trio.Nursery, mailbox: Mailbox, timeout_s: float) -> None:
-        self._nursery = nursery
+
+class Calls:
+    """One role's calls that are under way; they end with its term."""
+
+    def __init__(self, mailbox: Mailbox, timeout_s: float) -> None:
         self._mailbox = mailbox
         self._timeout_s = timeout_s
-        self._running = 0
-        self._idle = trio.Event()
+        self._serial = 0
+        self._open: dict[int, _OpenCall] = {}
+        self._deadlines: Deadlines[int] = Deadlines()
+        self._none_open = trio.Event()
 
     def start(
         self,
         peer: Peer,
         request: Request[R],
         then: Callable[[R, float], None],
-        otherwise: Callable[[SlotdError, float], None],
+        otherwise: Otherwise,
     ) -> None:
         """Send ``request`` now; run ``then`` with the answer or ``otherwise`` with the error."""
-        self._running += 1
+        self._serial += 1
+        serial = self._serial
         call = peer.start(request)
-        self._nursery.start_soon(self._finish, call, request.METHOD, then, otherwise)
+        self._open[serial] = _OpenCall(call, request.METHOD, otherwise)
+        self._deadlines.set(serial, trio.current_time() + self._timeout_s)
+        call.then(partial(self._answered, serial, then, otherwise))
 
     def tell(self, peer: Peer, request: Request[Any]) -> None:
         """Send ``request`` now; whatever becomes of it changes nothing here."""
         self.start(peer, request, _nothing, _nothing)
 
+    @property
+    def next_deadline(self) -> float:
+        """When patience with the next call ends."""
+        return self._deadlines.next
+
+    def expire(self, now: float) -> None:
+        """Give up on the calls that took too long."""
+        for serial in self._deadlines.pop_due(now):
+            late = self._open[serial]
+            self._forget(serial)
+            late.call.abandon()
+            error = CallTimedOut(f"{late.method}: no answer within {self._timeout_s:g} s")
+            late.otherwise(error, now)
+
+    def abandon(self) -> None:
+        """The term is over: nobody waits for any answer."""
+        for waiting in list(self._open.values()):
+            waiting.call.abandon()
+        self._open.clear()
+
     async def settled(self) -> None:
         """Wait until no call is under way."""
-        while self._running:
-            await self._idle.wait()
+        while self._open:
+            self._none_open = trio.Event()
+            await self._none_open.wait()
 
-    async def _finish(
+    def _answered(
         self,
-        call: PendingCall[R],
-        method: str,
+        serial: int,
         then: Callable[[R, float], None],
-        otherwise: Callable[[SlotdError, float], None],
+        otherwise: Otherwise,
+        call: PendingCall[R],
     ) -> None:
+        self._forget(serial)
         try:
-            with trio.fail_after(self._timeout_s):
-                answer = await call.answer()
-        except trio.TooSlowError:
-            error = CallTimedOut(f"{method}: no answer within {self._timeout_s:g} s")
-            self._mailbox.put(lambda now: otherwise(error, now))
+            answer = call.result()
         except SlotdError as refusal:
-            problem = refusal
-            self._mailbox.put(lambda now: otherwise(problem, now))
+            self._mailbox.put(partial(otherwise, refusal))
         else:
-            self._mailbox.put(lambda now: then(answer, now))
-        finally:
-            self._running -= 1
-            if not self._running:
-                self._idle.set()
-                self._idle = trio.Event()
+            self._mailbox.put(partial(then, answer))
+
+    def _forget(self, serial: int) -> None:
+        self._open.pop(serial, None)
+        self._deadlines.discard(serial)
+        if not self._open:
+            self._none_open.set()
 
 
 def _nothing(_: object, __: float) -> None:

@@ -134,6 +134,7 @@ class JobMaster:
             self._pool.next_deadline,
             self._executors.beats.next_deadline,
             self._link.next_deadline,
+            self._calls.next_deadline,
         )
 
     def handle(self, envelope: Envelope, now: float) -> None:
@@ -151,6 +152,7 @@ class JobMaster:
 
     def expire(self, now: float) -> None:
         """Deadlines of requests and idle slots, silent executors, beats that are due."""
+        self._calls.expire(now)
         self._interpret(self._pool.expire(now))
         for resource_id in self._executors.beats.expire(now):
             self.lose_executor(resource_id, "no heartbeat", now)

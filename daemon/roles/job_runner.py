@@ -61,7 +61,7 @@ class JobRunner:
     async def _run_term(self, term: Term) -> None:
         mailbox = Mailbox(term.fence)
         async with trio.open_nursery() as nursery:
-            calls = Calls(nursery, mailbox, self._services.settings.rpc_timeout_s)
+            calls = Calls(mailbox, self._services.settings.rpc_timeout_s)
             master = JobMaster(self.job, term, self._services, self._book, calls, mailbox)
             try:
                 self._begin(term, master, mailbox)
@@ -73,7 +73,7 @@ class JobRunner:
                     await calls.settled()
                 nursery.cancel_scope.cancel()
             finally:
-                self._finish(term, master, mailbox)
+                self._finish(term, master, mailbox, calls)
 
     def _begin(self, term: Term, master: JobMaster, mailbox: Mailbox) -> None:
         self._master = master
@@ -84,12 +84,13 @@ class JobRunner:
             reply.succeed(JobOpened(self.job.job_id, term.fence.leader_id))
         self._openers.clear()
 
-    def _finish(self, term: Term, master: JobMaster, mailbox: Mailbox) -> None:
+    def _finish(self, term: Term, master: JobMaster, mailbox: Mailbox, calls: Calls) -> None:
         self._master = None
         self.job.mailbox = None
         self.job.fence = None
         master.suspend()
         mailbox.close(term.over())
+        calls.abandon()
 
     def ended(self) -> None:
         """The job is gone: answer who closed it, refuse who still wanted to open it."""

@@ -57,8 +57,32 @@ class Role(Protocol):
         ...
 
 
+class _OpenReply:
+    """A reply that its mailbox answers at the end of the term, if nobody did before."""
+
+    __slots__ = ("_open", "_reply")
+
+    def __init__(self, reply: Reply, open_replies: "set[_OpenReply]") -> None:
+        self._reply = reply
+        self._open = open_replies
+        open_replies.add(self)
+
+    def succeed(self, result: Any) -> None:
+        if self in self._open:
+            self._open.remove(self)
+            self._reply.succeed(result)
+
+    def fail(self, error: SlotdError) -> None:
+        if self in self._open:
+            self._open.remove(self)
+            self._reply.fail(error)
+
+
 class Mailbox:
-    """A bounded queue of requests, served in order. Full: Overloaded. Closed: the closing error."""
+    """A bounded queue of requests, served in order. Full: Overloaded. Closed: the closing error.
+
+    Whatever came in is answered once: by the role, or with the closing error.
+    """
 
     def __init__(self, fence: Fence | None = None, capacity: int = 20_000) -> None:
         self._fence = fence
@@ -66,10 +90,11 @@ class Mailbox:
         self._items: deque[Envelope | Thunk] = deque()
         self._arrival = trio.Event()
         self._closed: SlotdError | None = None
+        self._open: set[_OpenReply] = set()
 
     def submit(self, request: Request[Any], reply: Reply, caller: Caller) -> Withdraw:
         """Queue a request, or refuse it at once; the return value withdraws it."""
-        envelope = Envelope(request, reply, caller)
+        envelope = Envelope(request, _OpenReply(reply, self._open), caller)
         self._post(envelope)
         return partial(self._withdraw, envelope)
 
@@ -121,12 +146,11 @@ class Mailbox:
                 self._arrival = trio.Event()
 
     def close(self, error: SlotdError) -> None:
-        """Refuse what waits and what will come."""
+        """Refuse what was not answered yet and what will come."""
         self._closed = error
-        while self._items:
-            item = self._items.popleft()
-            if isinstance(item, Envelope):
-                item.reply.fail(error)
+        self._items.clear()
+        for reply in list(self._open):
+            reply.fail(error)
 
 
 def _handle(role: Role, item: Envelope | Thunk, now: float) -> None:

@@ -131,6 +131,7 @@ class ResourceManager:
             self._executors.beats.next_deadline,
             self._jobs.next_deadline,
             self._drains.next_deadline,
+            self._calls.next_deadline,
         )
 
     def handle(self, envelope: Envelope, now: float) -> None:
@@ -146,6 +147,7 @@ class ResourceManager:
 
     def expire(self, now: float) -> None:
         """Whatever is due, and drains that are done."""
+        self._calls.expire(now)
         self._interpret(self._manager.expire(now))
         for instance_id in self._executors.beats.expire(now):
             self._lose_executor(instance_id, "no heartbeat", now, tell=True)

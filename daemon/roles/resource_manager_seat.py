@@ -40,9 +40,9 @@ class ResourceManagerSeat:
 
     async def _run_term(self, term: Term, services: Services, book: PeerBook) -> None:
         mailbox = Mailbox(term.fence)
+        calls = Calls(mailbox, services.settings.rpc_timeout_s)
         try:
             async with trio.open_nursery() as nursery:
-                calls = Calls(nursery, mailbox, services.settings.rpc_timeout_s)
                 manager = ResourceManager(term, services, book, calls, mailbox, nursery)
                 self.mailbox = mailbox
                 self._hung_up = manager.hung_up
@@ -52,3 +52,4 @@ class ResourceManagerSeat:
             self.mailbox = None
             self._hung_up = None
             mailbox.close(term.over())
+            calls.abandon()

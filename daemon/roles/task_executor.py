@@ -83,7 +83,7 @@ class TaskExecutor:
         nobody = NearCaller("resource_manager")
         me = specification.resource_id
         self.caller = NearCaller(me, NearPeer(self.mailbox.submit, nobody))
-        self._calls = Calls(nursery, self.mailbox, settings.rpc_timeout_s)
+        self._calls = Calls(self.mailbox, settings.rpc_timeout_s)
         self._table = SlotTable(
             me, specification.profiles, SlotTableSettings(settings.slot_timeout_s)
         )
@@ -121,6 +121,7 @@ class TaskExecutor:
                 nursery.start_soon(self._link.run)
         finally:
             self.mailbox.close(PeerGone(f"{self._specification.resource_id} is gone"))
+            self._calls.abandon()
             self._book.hung_up(self.caller)
 
     async def drain(self, cause: str) -> None:
@@ -145,7 +146,10 @@ class TaskExecutor:
     def next_deadline(self) -> float:
         """The earliest of the slots', the jobs' and the ResourceManager's."""
         return min(
-            self._table.next_deadline, self._jobs.beats.next_deadline, self._link.next_deadline
+            self._table.next_deadline,
+            self._jobs.beats.next_loss,
+            self._link.next_deadline,
+            self._calls.next_deadline,
         )
 
     def handle(self, envelope: Envelope, now: float) -> None:
@@ -162,6 +166,7 @@ class TaskExecutor:
         """Slots that nobody accepted, leaders that are silent."""
         self._interpret(self._table.expire(now))
         self._jobs.expire(now)
+        self._calls.expire(now)
         self._link.expire(now)
 
     # requests

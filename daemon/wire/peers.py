@@ -28,40 +28,61 @@ class Reply(Protocol):
 
 
 class PendingCall(Generic[R]):
-    """A call that was sent and whose answer is awaited by at most one task. It is a Reply."""
+    """A call that was sent. It is a Reply; whoever started it awaits ``answer`` or sets ``then``."""
 
     def __init__(self) -> None:
         self._settled = trio.Event()
         self._result: R | None = None
         self._error: SlotdError | None = None
+        self._then: Callable[[PendingCall[R]], None] | None = None
         self.withdraw: Withdraw | None = None
 
     def succeed(self, result: R) -> None:
-        """Let ``answer`` return ``result``."""
+        """Let the answer be ``result``."""
         if not self._settled.is_set():
             self._result = result
-            self._settled.set()
+            self._settle()
 
     def fail(self, error: SlotdError) -> None:
-        """Let ``answer`` raise ``error``."""
+        """Let the answer be a refusal."""
         if not self._settled.is_set():
             self._error = error
-            self._settled.set()
+            self._settle()
 
-    async def answer(self) -> R:
-        """Wait for the answer; being cancelled withdraws the call.
+    def _settle(self) -> None:
+        self._settled.set()
+        if self._then is not None:
+            self._then(self)
+
+    def then(self, callback: "Callable[[PendingCall[R]], None]") -> None:
+        """Run ``callback`` at the moment of the answer, in order with all else the peer says."""
+        self._then = callback
+        if self._settled.is_set():
+            callback(self)
+
+    def abandon(self) -> None:
+        """Nobody waits any more: withdraw the call unless it was answered."""
+        self._then = None
+        if not self._settled.is_set() and self.withdraw is not None:
+            self.withdraw()
+
+    def result(self) -> R:
+        """The answer, once there is one.
 
         Raises:
             SlotdError: the peer refused; PeerGone when it died or hung up before it answered.
         """
-        try:
-            await self._settled.wait()
-        finally:
-            if not self._settled.is_set() and self.withdraw is not None:
-                self.withdraw()
         if self._error is not None:
             raise self._error
         return self._result  # type: ignore[return-value]  # set together with _settled
+
+    async def answer(self) -> R:
+        """Wait for the answer; being cancelled withdraws the call. Raises as ``result`` does."""
+        try:
+            await self._settled.wait()
+        finally:
+            self.abandon()
+        return self.result()
 
 
 class Peer(ABC):
