@@ -20,7 +20,8 @@ class Deadlines(Generic[K]):
         self._serial = 0
 
     def set(self, key: K, at: float) -> None:
-        """Let ``key`` fall due at ``at``."""
+        """Let ``key`` fall due at ``at``; ``math.inf`` is never, NaN is an error."""
+        assert not math.isnan(at), f"{key!r}: the deadline is not a number"
         self._serial += 1
         self._live[key] = (at, self._serial)
         heapq.heappush(self._heap, (at, self._serial, key))
