@@ -77,4 +77,6 @@ def line(event: dict[str, Any]) -> str:
 def _word(value: object) -> str:
     import json
 
-    return value if isinstance(value, str) and " " not in value else json.dumps(value)
+    if isinstance(value, str):
+        return f'"{value}"' if " " in value else value
+    return json.dumps(value)

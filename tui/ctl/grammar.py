@@ -141,9 +141,11 @@ class _Reader:
         for argument in command.arguments:
             if argument.required and not words:
                 raise _NotPlain
+            if not words:
+                break
             if argument.rest:
                 self._values[argument.key], words = words, []
-            elif words:
+            else:
                 self._values[argument.key] = argument.convert(words[0])
                 words = words[1:]
         if words:

@@ -25,7 +25,9 @@ def candidates(snapshot: dict[str, Any], word: str) -> list[Thing]:
     """
     found: dict[Thing, None] = {}
 
-    def offer(kind: str, identifier: str | None, job_id: str, *, exactly: str = "") -> None:
+    def offer(
+        kind: str, identifier: str | None, job_id: str, *, exactly: str | None = None
+    ) -> None:
         if identifier and (exactly == word or _begins(identifier, word)):
             found[Thing(kind, identifier, job_id)] = None
 
