@@ -95,9 +95,11 @@ def _absence(ledger: Ledger, required: ResourceProfile, grace_ends_in_s: float |
         return "no slot fits; an executor that has one can be started"
     if ledger.kinds.departed(required):
         return "no slot fits; an executor that had one is gone and may come back"
+    nearest = ledger.kinds.nearest(required)
+    text = "no slot fits" if nearest is None else f"no slot fits, the nearest is {nearest}"
     if grace_ends_in_s is None:
-        return "no slot fits"
-    return f"no slot fits; refused in {grace_ends_in_s:.0f} s unless an executor brings one"
+        return text
+    return f"{text}; refused in {grace_ends_in_s:.0f} s unless an executor brings one"
 
 
 def never(kinds: SlotKinds, required: ResourceProfile) -> NoResourceAvailable:
