@@ -10,13 +10,13 @@ from daemon.core.registration import RegistrationOutcome, first_attempt, next_at
 from daemon.high_availability.elections import LeaderInformation
 from daemon.roles.peer_book import PeerBook
 from daemon.roles.services import Services
-from daemon.wire.peers import Caller, Peer
+from daemon.wire.peers import Caller, Gateway, Peer
 from protocol.errors import SlotdError
 from protocol.ids import Fence, JobId, job_master
 from protocol.messages.job_master import FindJobMaster
 
 Announce = Callable[[Peer | None, LeaderInformation | None], None]
-Dial = Callable[[str], AbstractAsyncContextManager[Peer]]
+Dial = Callable[[str, Gateway], AbstractAsyncContextManager[Peer]]
 """Connects to ``host:port`` and says hello; the connection serves this executor's methods too."""
 
 
@@ -28,6 +28,7 @@ class JobFinder:
     book: PeerBook
     caller: Caller
     dial: Dial
+    gateway: Gateway
 
     async def find(self, job_id: JobId, address: str, announce: Announce) -> None:
         """Announce each leader of the job, and None between two, until cancelled."""
@@ -48,7 +49,7 @@ class JobFinder:
         while True:
             await trio.sleep(attempt.delay_s)
             try:
-                async with self.dial(address) as peer:
+                async with self.dial(address, self.gateway) as peer:
                     with trio.fail_after(self.services.settings.rpc_timeout_s):
                         found = await peer.call(FindJobMaster(job_id))
                     leader = LeaderInformation(

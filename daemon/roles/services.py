@@ -10,7 +10,8 @@ from daemon.roles.newsroom import Newsroom
 from daemon.settings import Settings
 
 
-def _random_id() -> str:
+def random_id() -> str:
+    """A fresh id: 32 hexadecimal digits."""
     return secrets.token_hex(16)
 
 
@@ -23,4 +24,4 @@ class Services:
     newsroom: Newsroom
     token: str = attrs.field(repr=False)
     address: str = ""
-    new_id: Callable[[], str] = _random_id
+    new_id: Callable[[], str] = random_id

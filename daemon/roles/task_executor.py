@@ -17,6 +17,7 @@ from daemon.core.effects import (
 )
 from daemon.core.slot_table import SlotTable, SlotTableSettings
 from daemon.roles.calls import Calls, CallTimedOut
+from daemon.roles.executor_gateway import ExecutorGateway
 from daemon.roles.executor_link import ExecutorLink
 from daemon.roles.executor_tasks import ExecutorTasks, Prepare
 from daemon.roles.job_connections import JobConnections
@@ -87,7 +88,7 @@ class TaskExecutor:
         self._table = SlotTable(
             me, specification.profiles, SlotTableSettings(settings.slot_timeout_s)
         )
-        finder = JobFinder(services, book, self.caller, dial)
+        finder = JobFinder(services, book, self.caller, dial, ExecutorGateway(self.mailbox))
         self._jobs = JobConnections(
             me, specification.host, services, finder, self._calls, self.mailbox, nursery, self
         )

@@ -19,7 +19,7 @@ from daemon.roles.peer_book import NobodyThere
 from daemon.roles.services import Services
 from daemon.roles.task_executor import ExecutorSpecification
 from daemon.settings import Settings
-from daemon.wire.peers import Peer
+from daemon.wire.peers import Gateway, Peer
 from protocol.errors import PeerGone
 from protocol.ids import JobId, LeaderId, ResourceId, SlotId
 from protocol.messages.calls import Notification, Request
@@ -128,7 +128,7 @@ def executor(name: str, *profiles: ResourceProfile, host: str = "host-1") -> Exe
     )
 
 
-def no_dial(_: str) -> AbstractAsyncContextManager[Peer]:
+def no_dial(_: str, __: Gateway) -> AbstractAsyncContextManager[Peer]:
     raise AssertionError("nobody to dial in this test")
 
 
