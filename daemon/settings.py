@@ -1,4 +1,4 @@
-"""Every key of the configuration, its default and its form; this file reads, it decides nothing."""
+"""The configuration as the roles see it; ``daemon.configuration`` reads it, the roles obey it."""
 
 from pathlib import Path
 
@@ -36,3 +36,7 @@ class Settings:
     registration_timeout_s: float = 300.0
     task_cancellation_grace_s: float = 5.0
     max_line_bytes: int = 1 << 20
+    memory_fraction: float = 0.7
+    log_file: Path | None = None
+    log_format: str = "auto"
+    log_level: str = "info"
