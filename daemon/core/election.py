@@ -169,3 +169,6 @@ class PastEpochs:
     def revive(self, component: Component) -> int:
         """An epoch that is at least the highest that the component ever had."""
         return self._epochs.pop(component, self._floor)
+
+    def __len__(self) -> int:
+        return len(self._epochs)
