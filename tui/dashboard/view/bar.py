@@ -5,10 +5,10 @@ import attrs
 from protocol.ids import RESOURCE_MANAGER, job_master
 from protocol.snapshot import ExecutorState, JobView, LeaderView
 from tui.dashboard.link.news import LinkState
-from tui.dashboard.store.store import Store
+from tui.dashboard.store.store import Phase, Store
 from tui.dashboard.view import words
 from tui.dashboard.view.glyphs import Glyphs
-from tui.dashboard.view.phrase import Phrase, Role, role_of
+from tui.dashboard.view.phrase import Phrase, Role, plain, role_of
 
 WIDE = 100
 NEW_TERM_S = 10.0
@@ -95,7 +95,8 @@ def leaders_line(store: Store, at: float, width: int, glyphs: Glyphs) -> Phrase:
     if not store.known:
         return [(f" RM {words.UNKNOWN_FACT}   JM {words.UNKNOWN_FACT}", Role.DIM)]
     line: Phrase = [(" RM ", Role.TITLE), *_resource_manager(store, at, glyphs)]
-    return [*line, ("   JM ", Role.TITLE), *_job_masters(store, at, width, glyphs)]
+    line.append(("   JM ", Role.TITLE))
+    return line + _job_masters(store, at, width - len(plain(line)), glyphs)
 
 
 def _resource_manager(store: Store, at: float, glyphs: Glyphs) -> Phrase:
@@ -116,7 +117,7 @@ def _resource_manager(store: Store, at: float, glyphs: Glyphs) -> Phrase:
     return line
 
 
-def _job_masters(store: Store, at: float, width: int, glyphs: Glyphs) -> Phrase:
+def _job_masters(store: Store, at: float, room: int, glyphs: Glyphs) -> Phrase:
     jobs = store.cluster.jobs
     if not jobs:
         return [("no job", Role.DIM)]
@@ -133,35 +134,55 @@ def _job_masters(store: Store, at: float, width: int, glyphs: Glyphs) -> Phrase:
         names = ", ".join(job.name for job in leaderless[:3])
         more = f" and {len(leaderless) - 3} more" if len(leaderless) > 3 else ""
         line.append((f"  ! without leader: {names}{more}", Role.BAD))
-    room = max(0, width // 24)
-    for job, leader in sorted(led, key=lambda pair: -pair[1].since)[:room]:
+    newest_first = sorted(led, key=lambda pair: -pair[1].since)
+    return line + _terms(newest_first, at, room - len(plain(line)), glyphs)
+
+
+def _terms(led: list[tuple[JobView, LeaderView]], at: float, room: int, glyphs: Glyphs) -> Phrase:
+    """As many jobs with their epochs as ``room`` allows, and how many more there are."""
+    line: Phrase = []
+    for index, (job, leader) in enumerate(led):
+        name = f"  {glyphs.leads} {job.name} "
+        more = f"  +{len(led) - index - 1}" if index + 1 < len(led) else ""
+        room -= len(name) + len(epoch := f"e{leader.epoch}")
+        if room < len(more):
+            line.append((f"  +{len(led) - index}", Role.DIM))
+            break
         new = leader.epoch > 1 and at - leader.since < NEW_TERM_S
-        line.append((f"  {glyphs.leads} {job.name} ", Role.PLAIN))
-        line.append((f"e{leader.epoch}", Role.WARNING if new else Role.STRONG))
+        line += [(name, Role.PLAIN), (epoch, Role.WARNING if new else Role.STRONG)]
     return line
 
 
 def counts_line(store: Store, width: int, glyphs: Glyphs) -> Phrase:
     """How many slots are in each phase, and how many executors, requests and tasks there are."""
+    wide = width >= WIDE
     line: Phrase = []
     for glyph, phase in glyphs.phase_key():
         number = words.count(store.counts[phase]) if store.known else words.UNKNOWN_FACT
+        name = phase.value if wide else _SHORT.get(phase, phase.value)
         line.append((f" {glyph}", role_of(phase)))
-        line.append((f" {phase.value} {number} ", Role.PLAIN))
-    cluster = store.cluster
+        line.append((f" {name} {number} ", Role.PLAIN))
     if not store.known:
         return [*line, ("  nothing is known yet", Role.DIM)]
-    line.append((f" of {words.count(len(cluster.slots))}", Role.STRONG))
-    if width >= WIDE:
-        line.append((" slots", Role.PLAIN))
-    line.append((f"   {words.counted(len(cluster.executors), 'executor')}", Role.PLAIN))
-    draining = sum(e.state is ExecutorState.DRAINING for e in cluster.executors.values())
-    if draining:
-        line.append((f" ({draining} draining)", Role.WARNING))
-    waiting = len(cluster.requests)
-    line.append(
-        (f"   {words.counted(waiting, 'request')}", Role.PENDING if waiting else Role.PLAIN)
-    )
-    if width >= WIDE:
+    cluster = store.cluster
+    line.append((f" of {words.count(len(cluster.slots))}{' slots' if wide else ''}", Role.STRONG))
+    line += _executors(store, wide=wide)
+    requests = len(cluster.requests)
+    waiting = words.counted(requests, "request") if wide else f"{words.count(requests)} wait"
+    line.append((f"   {waiting}", Role.PENDING if requests else Role.PLAIN))
+    if wide:
         line.append((f"   {words.counted(len(cluster.tasks), 'command')} running", Role.PLAIN))
+    return line
+
+
+_SHORT = {Phase.PENDING: "pend", Phase.ALLOCATED: "alloc"}
+
+
+def _executors(store: Store, *, wide: bool) -> Phrase:
+    executors = store.cluster.executors
+    number = words.counted(len(executors), "executor") if wide else f"TE {len(executors)}"
+    line: Phrase = [(f"   {number}", Role.PLAIN)]
+    draining = sum(e.state is ExecutorState.DRAINING for e in executors.values())
+    if draining:
+        line.append((f" ({draining} {'draining' if wide else 'drain'})", Role.WARNING))
     return line

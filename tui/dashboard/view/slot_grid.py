@@ -87,7 +87,7 @@ def arrange(
         return Grid((), {}, by_slot is not False)
     if by_slot is not False:
         for step in STEPS:
-            grid = _by_slot(tiles, width, step)
+            grid = _by_slot(tiles, width, height, step)
             if len(grid.lines) <= height:
                 return grid
             if step == STEPS[-1] and (by_slot or len(tiles) <= height):
@@ -95,18 +95,22 @@ def arrange(
     return _by_executor(tuple(tiles), width)
 
 
-def _by_slot(tiles: Mapping[ResourceId, Sequence[SlotId]], width: int, step: int) -> Grid:
+def _by_slot(
+    tiles: Mapping[ResourceId, Sequence[SlotId]], width: int, height: int, step: int
+) -> Grid:
     label = min(LABEL, max(map(len, tiles)), max(1, width // 3))
     most = max(1, max(map(len, tiles.values())))
     run = max(1, min(most, RUN, (width - label - 2) // step))
     tile = 1 + label + 1 + run * step + 1
-    across = max(1, (width + 1) // tile)
+    depth = math.ceil(most / run)
+    needed = math.ceil(len(tiles) * depth / max(1, height))
+    across = max(1, min((width + 1) // tile, needed))
     lines: list[tuple[Run, ...]] = []
     names = list(tiles)
     for start in range(0, len(names), across):
         row = names[start : start + across]
-        depth = max(1, max(math.ceil(len(tiles[name]) / run) for name in row))
-        for level in range(depth):
+        levels = max(1, max(math.ceil(len(tiles[name]) / run) for name in row))
+        for level in range(levels):
             part = slice(level * run, (level + 1) * run)
             lines.append(
                 tuple(

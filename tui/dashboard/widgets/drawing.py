@@ -35,7 +35,8 @@ def draw(
     for text, role in phrase:
         style = base + style_of(role, old=old)
         segments.append(Segment(text, style if over is None else style + over))
-    return Strip(segments).adjust_cell_length(width, base if over is None else base + over)
+    padding = base if over is None else base + over
+    return Strip(segments).adjust_cell_length(width, padding).simplify()
 
 
 def rule(left: str, right: str, width: int, rule_glyph: str, more: str) -> str:

@@ -22,9 +22,11 @@ _FRESH: dict[Role, Style] = {
 _OLD = dict.fromkeys(Role, Style(color=_FADED))
 """How a picture looks that may no longer be true."""
 
-CURSOR = Style(reverse=True)
+CURSOR = Style(bgcolor="#27537a", bold=True)
 CURSOR_ELSEWHERE = Style(bgcolor="#2a3440")
 """The cursor of a pane that has not the focus."""
+CELL_CURSOR = Style(color="#ffffff", bgcolor="#b0208f", bold=True)
+"""The cursor on the map: a full block hides its background, so the foreground tells too."""
 
 
 def style_of(role: Role, *, old: bool) -> Style:

@@ -18,7 +18,7 @@ from tui.dashboard.view.slot_grid import Grid, Key, Run, arrange, slots_by_execu
 from tui.dashboard.view.tables.names import job_name
 from tui.dashboard.widgets.board import Board
 from tui.dashboard.widgets.drawing import fit
-from tui.dashboard.widgets.palette import CURSOR, CURSOR_ELSEWHERE, style_of
+from tui.dashboard.widgets.palette import CELL_CURSOR, CURSOR_ELSEWHERE, style_of
 from tui.dashboard.widgets.pane import Pane, Picture
 
 
@@ -214,11 +214,16 @@ class SlotMap(Pane):
         return (glyphs.used[min(level, scale)], Role.ACTIVE if used else Role.FREE)
 
     def _with_cursor(self, strip: Strip, column: int) -> Strip:
-        style = CURSOR if self.has_focus else CURSOR_ELSEWHERE
         step = self.grid.lines[0][0].step
         end = column + max(1, step - 1)
         before, cell, after = strip.divide([column, end, strip.cell_length])
-        return Strip.join([before, cell.apply_style(style), after])
+        if not self.has_focus:
+            return Strip.join([before, cell.apply_style(CURSOR_ELSEWHERE), after])
+        segments = [Segment(segment.text, CELL_CURSOR) for segment in cell]
+        if step > 1:  # without colour, a mark in the gap tells
+            segments.append(Segment("<", self.rich_style + CELL_CURSOR))
+            after = after.crop(1)
+        return Strip.join([before, Strip(segments), after])
 
     def _words_for_none(self) -> str:
         if not self.board.store.known:

@@ -21,16 +21,20 @@ REORDER_S = 1.0
 """The order changes at most this often, unless rows came or went."""
 QUICK_ROWS = 2_000
 """Up to so many rows are put in order at once whenever rows came or went."""
+MARGIN = 2
+"""The cells before the first column: how bad it is, and the cursor."""
 _GONE: tuple[Cell, ...] = ()
 _CURSORS: tuple[Style | None, ...] = (None, CURSOR_ELSEWHERE, CURSOR)
+_HERE = 2
+"""The place in _CURSORS of a cursor in the pane that has the focus."""
 
 
 def columns_for(table: Table, width: int) -> list[tuple[Column, int]]:
     """The columns that fit into ``width`` cells with their widths; ``keep`` says which go first."""
     columns = list(table.columns)
-    while len(columns) > 1 and 1 + sum(column.width + 1 for column in columns) > width:
+    while len(columns) > 1 and MARGIN + sum(column.width + 1 for column in columns) > width:
         columns.remove(min(columns, key=lambda column: column.keep))
-    left = max(0, width - 1 - sum(column.width + 1 for column in columns))
+    left = max(0, width - MARGIN - sum(column.width + 1 for column in columns))
     return [(column, column.width + (left if column.grows else 0)) for column in columns]
 
 
@@ -81,7 +85,7 @@ class TablePane(Pane):
 
     def head_phrase(self, y: int) -> Phrase:
         """The titles of the columns."""
-        phrase: Phrase = [(" ", Role.DIM)]
+        phrase: Phrase = [(" " * MARGIN, Role.DIM)]
         for column, width in self._columns():
             text = fit(column.title, width, "", right=column.right)
             phrase.append((f"{text} ", Role.STRONG if column is self._sort else Role.DIM))
@@ -103,11 +107,12 @@ class TablePane(Pane):
         if len(picture) == 1:
             return draw([(fit(f"  {picture[0]}", width, more), Role.DIM)], width, base, old=old)
         cells: tuple[Cell, ...] = picture[0]
+        cursor: int = picture[1]
         phrase: Phrase = [(cell.text[:1], cell.role) for cell in cells[:1]]
+        phrase.append((">" if cursor == _HERE else " ", Role.STRONG))
         for cell, (column, room) in zip(cells[1:], self._columns(), strict=False):
             text = fit(cell.text, room, more, right=column.right)
             phrase.append((f"{text} ", cell.role))
-        cursor: int = picture[1]
         return draw(phrase, width, base, old=old, over=_CURSORS[cursor])
 
     def concerned(self, changes: Changes) -> bool:
@@ -224,7 +229,7 @@ class TablePane(Pane):
         return (self.table.severity(look, row), *cells)
 
     def _column_at(self, x: int) -> Column | None:
-        edge = 1
+        edge = MARGIN
         for column, width in self._columns():
             edge += width + 1
             if x < edge:

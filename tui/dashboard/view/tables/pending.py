@@ -84,7 +84,7 @@ PENDING = Table(
         Column("left", 6, _left, lambda _, r: r.deadline, keep=7, right=True),
         Column(
             "why it waits",
-            16,
+            24,
             reason,
             lambda k, r: reason(k, r).text.casefold(),
             keep=9,
