@@ -13,6 +13,7 @@ from daemon.roles.services import Services
 from daemon.roles.supervision import supervise
 from daemon.roles.switchboard import Switchboard
 from daemon.roles.task_executor import ExecutorSpecification, TaskExecutor
+from protocol.ids import ResourceId
 
 
 class Host:
@@ -24,7 +25,7 @@ class Host:
         self._services = services
         self._specifications = executors
         self._dial = dial
-        self._executors: dict[str, TaskExecutor] = {}
+        self.executors: dict[ResourceId, TaskExecutor] = {}
         self._seat = ResourceManagerSeat()
         self.switchboard = Switchboard(self._seat)
         self._book = PeerBook(
@@ -57,7 +58,7 @@ class Host:
     async def _execute(self, specification: ExecutorSpecification) -> None:
         async with trio.open_nursery() as nursery:
             executor = TaskExecutor(specification, self._services, self._book, self._dial, nursery)
-            self._executors[specification.resource_id] = executor
+            self.executors[specification.resource_id] = executor
             await executor.run()
 
     async def drain(self, cause: str) -> None:
@@ -65,7 +66,7 @@ class Host:
         if self.switchboard.dispatcher is not None:
             self.switchboard.dispatcher.end_all(cause)
         async with trio.open_nursery() as nursery:
-            for executor in self._executors.values():
+            for executor in self.executors.values():
                 nursery.start_soon(executor.drain, cause)
 
     def _gauges(self) -> dict[str, float]:

@@ -54,6 +54,10 @@ class Newsroom:
         """Everything at the newest event."""
         return self.state.snapshot(self._clock())
 
+    def history(self) -> list[Event]:
+        """The newest events, oldest first."""
+        return list(self._history)
+
     async def wait_for_news(self) -> None:
         """Wait until something more is published."""
         if self._published.is_set():

@@ -29,7 +29,7 @@ async def supervise(
     crashes: deque[float] = deque()
     while True:
         try:
-            return await run()
+            return await _run_alone(name, run)
         except Exception as crash:
             now = trio.current_time()
             crashes.append(now)
@@ -45,10 +45,22 @@ async def contain(
 ) -> None:
     """Run ``run``; a crash is reported to ``give_up`` and goes no further."""
     try:
-        await run()
+        await _run_alone(name, run)
     except Exception as crash:
         log.exception("role_gave_up", role=name)
         give_up(f"{name} crashed: {crash!r}")
+
+
+async def _run_alone(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run; a crash that meets our own cancellation is logged and the cancellation goes on."""
+    try:
+        await run()
+    except BaseExceptionGroup as group:
+        cancelled, crashes = group.split(trio.Cancelled)
+        if cancelled is None or crashes is None:
+            raise
+        log.warning("role_crashed_at_the_end", role=name, exc_info=crashes)
+        raise cancelled from None
 
 
 def is_fatal(crash: BaseException) -> bool:

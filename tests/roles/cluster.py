@@ -30,6 +30,7 @@ from protocol.news import Event
 from protocol.resources import ResourceProfile
 
 R = TypeVar("R")
+N = TypeVar("N")
 
 P = ResourceProfile(1.0, 512)
 B = ResourceProfile(2.0, 1024)
@@ -104,6 +105,11 @@ class Cluster:
         """Wait until this many slots are known."""
         while len(self.services.newsroom.state.slots) < slots:
             await self.services.newsroom.wait_for_news()
+
+    def news_of(self, kind: type[N]) -> list[N]:
+        """What was published of one kind, oldest first."""
+        events = self.services.newsroom.history()
+        return [event.news for event in events if isinstance(event.news, kind)]
 
     def news(self) -> Counter[str]:
         return self.services.newsroom.counters

@@ -156,9 +156,7 @@ async def test_preferences_are_labelled(autojump_clock: trio.abc.Clock) -> None:
         for slot in slots:
             await client.call(ReleaseSlot(job, slot.request_id))
         wanted = [Location(resource_id=ResourceId("te-1"), host="host-1")]
-        got = [
-            await client.call(AllocateSlot(job, r, P, preferred=wanted)) for r in (R1, R2, R3)
-        ]
+        got = [await client.call(AllocateSlot(job, r, P, preferred=wanted)) for r in (R1, R2, R3)]
         assert [slot.locality for slot in got] == [
             Locality.LOCAL,
             Locality.HOST_LOCAL,

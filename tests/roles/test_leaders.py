@@ -165,7 +165,11 @@ async def test_a_running_command_survives_both_leaders() -> None:
         await client.call(AllocateSlot(job, R1, P))
         script = "echo one; read line; echo two; exit 7"
         # the command waits for a line that comes through a pipe of its own
-        command = ["sh", "-c", f"mkfifo $SLOT_TMPDIR/gate; echo $SLOT_TMPDIR; exec <$SLOT_TMPDIR/gate; {script}"]
+        command = [
+            "sh",
+            "-c",
+            f"mkfifo $SLOT_TMPDIR/gate; echo $SLOT_TMPDIR; exec <$SLOT_TMPDIR/gate; {script}",
+        ]
         task = (await client.call(RunTask(job, R1, command))).task_id
         scratch = (await client.until(TaskOutput)).data
         assert scratch is not None
