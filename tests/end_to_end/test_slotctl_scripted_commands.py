@@ -225,7 +225,7 @@ def test_events_end_with_the_newest_of_now(play: Play, capsys: Capture) -> None:
     def script(slotd: Session) -> None:
         slotd.let_in()
         slotd.exchange("cluster.snapshot", snapshot())
-        assert slotd.exchange("events.subscribe", {"seq": 0}) == {"from_seq": 0}
+        assert slotd.exchange("events.subscribe", {"seq": 0}) == {"from_seq": 1}
         slotd.notify("events.lost", from_seq=1, to_seq=4)
         slotd.notify("event", **event(5))
         slotd.notify("event", **event(6, "job_closed"))
@@ -250,7 +250,7 @@ def test_events_that_follow_begin_with_now_and_go_on(play: Play, capsys: Capture
     def script(slotd: Session) -> None:
         slotd.let_in()
         slotd.exchange("cluster.snapshot", snapshot())
-        assert slotd.exchange("events.subscribe", {"seq": 7}) == {"from_seq": 7}
+        assert slotd.exchange("events.subscribe", {"seq": 7}) == {"from_seq": 8}
         slotd.notify("event", **event(8))
         slotd.notify("events.lost", from_seq=9, to_seq=20)
 

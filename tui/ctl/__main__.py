@@ -14,8 +14,17 @@ SIGPIPE = 13
 
 
 def main() -> None:
-    """The entry point of the installed command."""
-    sys.exit(execute(sys.argv[1:]))
+    """The entry point of the installed command.
+
+    Nothing here needs the interpreter to tidy up; leaving without that saves a tenth of the time.
+    """
+    code = execute(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        code = SIGNALLED + SIGPIPE
+    os._exit(code)
 
 
 def execute(words: list[str]) -> int:

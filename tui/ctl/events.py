@@ -39,7 +39,7 @@ def _stream(link: Link, since: int | None, *, follow: bool) -> Iterator[dict[str
         raise Failure(f"--since {seen}: the newest event has the number {newest}", USAGE)
     if seen == newest and not follow:
         return
-    link.call("events.subscribe", {"from_seq": seen})
+    link.call("events.subscribe", {"from_seq": seen + 1})
     while follow or seen < newest:
         match link.receive():
             case NotificationFrame(method="event", params=event):
