@@ -12,7 +12,7 @@ EXTENDED_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def _finite_amount(_: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
-    if not (math.isfinite(value) and value >= 0):
+    if not 0 <= value < math.inf:
         raise ValueError(f"{attribute.name}: expected a finite amount >= 0, got {value!r}")
 
 
@@ -26,7 +26,7 @@ def _extended_amounts(
     for name, amount in value.items():
         if not EXTENDED_NAME.fullmatch(name):
             raise ValueError(f"{attribute.name}: {name!r} is not a resource name (A-Za-z0-9._-)")
-        if not (math.isfinite(amount) and amount >= 0):
+        if not 0 <= amount < math.inf:
             raise ValueError(
                 f"{attribute.name}.{name}: expected a finite amount >= 0, got {amount!r}"
             )

@@ -229,6 +229,8 @@ class ClusterState:
 
 
 def _leader_granted(state: ClusterState, news: LeaderGranted, at: float) -> None:
+    if news.component == RESOURCE_MANAGER:
+        _forget_resources(state)
     state.leaders[news.component] = LeaderView(
         news.component, news.leader_id, news.epoch, news.address, at
     )
@@ -240,15 +242,22 @@ def _leader_granted(state: ClusterState, news: LeaderGranted, at: float) -> None
 
 
 def _leader_revoked(state: ClusterState, news: LeaderRevoked, _: float) -> None:
-    state.leaders.pop(news.component, None)
+    leader = state.leaders.get(news.component)
+    if leader is None or leader.leader_id != news.leader_id:
+        return
+    del state.leaders[news.component]
     if news.component == RESOURCE_MANAGER:
-        state.executors.clear()
-        state.slots.clear()
-        state.requests.clear()
+        _forget_resources(state)
         return
     job = state.jobs.get(job_of(news.component) or JobId(""))
     if job is not None:
         state.jobs[job.job_id] = attrs.evolve(job, state=JobState.LEADERLESS, leader_id=None)
+
+
+def _forget_resources(state: ClusterState) -> None:
+    state.executors.clear()
+    state.slots.clear()
+    state.requests.clear()
 
 
 def _executor_registered(state: ClusterState, news: ExecutorRegistered, at: float) -> None:
@@ -265,14 +274,16 @@ def _executor_registered(state: ClusterState, news: ExecutorRegistered, at: floa
 
 
 def _executor_lost(state: ClusterState, news: ExecutorLost, _: float) -> None:
-    state.executors.pop(news.resource_id, None)
+    executor = state.executors.get(news.resource_id)
+    if executor is not None and executor.instance_id == news.instance_id:
+        del state.executors[news.resource_id]
 
 
 def _executor_draining(
     state: ClusterState, news: ExecutorDraining | ExecutorReleased, _: float
 ) -> None:
     executor = state.executors.get(news.resource_id)
-    if executor is not None:
+    if executor is not None and executor.instance_id == news.instance_id:
         state.executors[news.resource_id] = attrs.evolve(executor, state=ExecutorState.DRAINING)
 
 
