@@ -205,13 +205,13 @@ def test_an_event_is_one_line_whatever_it_holds() -> None:
         "job_id": JOB,
         "none": None,
         "k\x07": [1],
+        "profile": PROFILE,
     }
     text = line(event)
     assert text.isprintable()
     assert text.startswith("     7 ")
-    assert text.endswith(
-        f'.250 job_opened           name="a\\x0ab\\x1b[2J c" job_id={JOB} k\\x07=[1]'
-    )
+    facts = r'name="a\x0ab\x1b[2J c" job_id={} k\x07=[1] profile="2 cpu, 4096 MiB, 1 gpu"'
+    assert text.endswith(".250 job_opened           " + facts.format(JOB))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from tui.ctl.exits import USAGE, Failure
 from tui.ctl.find import reach
 from tui.ctl.link import Link
 from tui.ctl.output import Output, remark
+from tui.ctl.phrases import amounts
 
 HEAD = ("seq", "at", "type")
 
@@ -67,16 +68,18 @@ def line(event: dict[str, Any]) -> str:
     at = event["at"]
     clock = time.strftime("%H:%M:%S", time.localtime(at)) + f".{int(at * 1000) % 1000:03d}"
     facts = " ".join(
-        f"{key}={clean(_word(value))}"
+        f"{key}={clean(_word(key, value))}"
         for key, value in clean_deep(event).items()
         if key not in HEAD and value is not None
     )
     return f"{event['seq']:>6} {clock} {clean(event['type']):<20} {facts}".rstrip()
 
 
-def _word(value: object) -> str:
+def _word(key: str, value: Any) -> str:
     import json
 
+    if key == "profile":
+        value = amounts(value)
     if isinstance(value, str):
         return f'"{value}"' if " " in value else value
     return json.dumps(value)
