@@ -97,7 +97,7 @@ KEYS = (
         "How much of the free memory the slots share, where slot-profile does not say.", "0.7",
     ),
     Key(
-        "scratch-dirs", "list of paths", forms.paths, "scratch_dirs",
+        "scratch-dirs", "list, of paths", forms.paths, "scratch_dirs",
         "Where tasks get their scratch directories, in turn by slot.",
         lambda: [tempfile.gettempdir()], "the system's",
     ),
@@ -143,7 +143,7 @@ KEYS = (
         "registration.refused_delay_s",
     ),
     Key(
-        "registration-timeout", "duration or inf", forms.duration_or_inf, "registration_timeout_s",
+        "registration-timeout", "duration, or inf", forms.duration_or_inf, "registration_timeout_s",
         "An executor without a ResourceManager for so long gives up.", "5 min",
     ),
     _delay("task-cancellation-grace", "5 s", "Between TERM and KILL when a task is ended."),
