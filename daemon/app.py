@@ -1,6 +1,5 @@
 """The process: the nursery tree, the way up, and the way down. Nesting order is shutdown order."""
 
-import importlib.metadata
 import signal
 import sys
 import time
@@ -13,12 +12,14 @@ import trio
 
 from daemon.executors import specifications
 from daemon.high_availability.embedded import EmbeddedElection
+from daemon.logs import hide
 from daemon.notify import notify
 from daemon.roles.host import Host
 from daemon.roles.newsroom import Newsroom
 from daemon.roles.services import Services, random_id
 from daemon.settings import Settings
 from daemon.state_dir import held
+from daemon.version import version
 from daemon.wire.access import Access, token_of, write_access
 from daemon.wire.door import Door
 from daemon.wire.limits import WireLimits
@@ -50,6 +51,7 @@ async def serve(settings: Settings, ready: Callable[[Access], None] | None = Non
     """One daemon, from its first to its last line; 0 after TERM or INT."""
     listeners = await open_listeners(settings.listen_host, settings.listen_port)
     access = Access(address_of(listeners[0]), token_of(settings.state_dir))
+    hide(access.token)
     services = Services(
         settings,
         EmbeddedElection(lambda: LeaderId(random_id())),
@@ -113,7 +115,7 @@ async def _end_now(sessions: trio.Nursery, roles: trio.Nursery) -> None:
 def _welcome(settings: Settings) -> Welcome:
     return Welcome(
         protocol=PROTOCOL_VERSION,
-        server=f"slotd/{importlib.metadata.version('slotd')}",
+        server=f"slotd/{version()}",
         daemon_id=random_id(),
         cluster=settings.cluster,
         roles=list(settings.roles),
