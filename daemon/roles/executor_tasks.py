@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable
 from functools import partial
 
+import attrs
 import structlog
 import trio
 
@@ -20,6 +21,17 @@ log = structlog.get_logger()
 
 Prepare = Callable[[SubmitTask, SlotId], PayloadSpecification]
 """What to run, with the slot's share of the machine."""
+
+
+@attrs.define(eq=False)
+class _Running:
+    """A task and its way to the job: what it reports is dropped once its slot is taken away."""
+
+    job_id: JobId
+    task_id: TaskId
+    payload: Payload
+    evicted: bool = False
+    reports: set[trio.CancelScope] = attrs.field(factory=set[trio.CancelScope])
 
 
 class ExecutorTasks:
@@ -40,15 +52,24 @@ class ExecutorTasks:
         self._prepare = prepare
         self._nursery = nursery
         self._ended = ended
-        self._payloads: dict[TaskId, Payload] = {}
+        self._running: dict[TaskId, _Running] = {}
 
     def start(self, request: SubmitTask, slot: SlotId) -> None:
         """Run a task that the slot table has taken."""
         payload = Payload(
             self._prepare(request, slot), self._services.settings.task_cancellation_grace_s
         )
-        self._payloads[request.task_id] = payload
-        self._nursery.start_soon(self._run, payload, request.job_id, request.task_id)
+        task = self._running[request.task_id] = _Running(request.job_id, request.task_id, payload)
+        self._nursery.start_soon(self._run, task)
+
+    def evict(self, task_id: TaskId, cause: str, grace_s: float | None) -> None:
+        """Its slot is taken away: end it, and wait for nobody to hear what it still says."""
+        task = self._running.get(task_id)
+        if task is not None:
+            task.evicted = True
+            for report in task.reports:
+                report.cancel()
+            task.payload.stop(cause, grace_s)
 
     def stop(self, task_id: TaskId, cause: str, grace_s: float | None) -> None:
         """TERM, grace, KILL.
@@ -56,22 +77,33 @@ class ExecutorTasks:
         Raises:
             UnknownTask: it does not run here.
         """
-        payload = self._payloads.get(task_id)
-        if payload is None:
+        task = self._running.get(task_id)
+        if task is None:
             raise UnknownTask(f"no task {task_id} runs on {self._resource_id}")
-        payload.stop(cause, grace_s)
+        task.payload.stop(cause, grace_s)
 
-    async def _run(self, payload: Payload, job_id: JobId, task_id: TaskId) -> None:
+    async def _run(self, task: _Running) -> None:
+        job_id, task_id = task.job_id, task.task_id
         log.info("task_started", job_id=job_id, task_id=task_id)
-        end = await payload.run(partial(self._report_output, job_id, task_id))
+        end = await task.payload.run(partial(self._report_output, task))
         log.info("task_ended", job_id=job_id, task_id=task_id, exit_code=end.exit_code)
-        del self._payloads[task_id]
         # The slot is free only afterwards: its JobMaster hears of the end first.
-        await self._jobs.notify(job_id, partial(self._finished, job_id, task_id, end))
+        await self._report(task, partial(self._finished, job_id, task_id, end))
+        del self._running[task_id]
         self._ended(task_id)
 
-    async def _report_output(self, job_id: JobId, task_id: TaskId, chunk: Chunk) -> None:
-        await self._jobs.notify(job_id, partial(self._output, job_id, task_id, chunk))
+    async def _report_output(self, task: _Running, chunk: Chunk) -> None:
+        await self._report(task, partial(self._output, task.job_id, task.task_id, chunk))
+
+    async def _report(self, task: _Running, make: Callable[[LeaderId], Notification]) -> None:
+        if task.evicted:
+            return
+        with trio.CancelScope() as report:
+            task.reports.add(report)
+            try:
+                await self._jobs.notify(task.job_id, make)
+            finally:
+                task.reports.discard(report)
 
     def _output(
         self, job_id: JobId, task_id: TaskId, chunk: Chunk, leader_id: LeaderId

@@ -68,6 +68,7 @@ class JobRunner:
                 nursery.start_soon(mailbox.serve, master)
                 nursery.start_soon(master.stay_registered)
                 await self._end.wait()
+                term.cause = f"the job ended: {self.cause}"
                 self.released = master.close(self.cause)
                 with trio.move_on_after(self._services.settings.rpc_timeout_s):
                     await calls.settled()

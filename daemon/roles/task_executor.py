@@ -259,7 +259,7 @@ class TaskExecutor:
                 case TellJobSlotFailed():
                     self._tell_failed(effect)
                 case StopTask():
-                    self._tasks.stop(effect.task_id, effect.cause, effect.grace_s)
+                    self._tasks.evict(effect.task_id, effect.cause, effect.grace_s)
         self._notice_emptiness()
 
     def _notice_emptiness(self) -> None:

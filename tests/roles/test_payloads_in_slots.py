@@ -1,0 +1,147 @@
+"""Commands in slots: output, exit codes, cancel, and slots that go back only afterwards."""
+
+import pytest
+import trio
+
+from protocol.errors import UnknownRequest, UnknownTask
+from protocol.ids import RequestId
+from protocol.messages.client import (
+    AllocateSlot,
+    CancelTask,
+    CloseJob,
+    ReleaseSlot,
+    RunTask,
+    TaskFinished,
+    TaskOutput,
+)
+from protocol.snapshot import SlotState
+from tests.roles.cluster import Client, Cluster, P, executor, running
+
+R1, R2 = (RequestId(f"{n:032x}") for n in (0xA1, 0xA2))
+
+
+async def start(cluster: Cluster, client: Client, script: str, stdin: str | None = None) -> str:
+    """Run a script in a slot of a new job."""
+    job = await cluster.open_job(client)
+    await client.call(AllocateSlot(job, R1, P))
+    run = RunTask(job, R1, ["sh", "-c", script], {"GREETING": "hello"}, stdin=stdin)
+    return (await client.call(run)).task_id
+
+
+async def test_output_and_exit_code_reach_the_client() -> None:
+    """Both streams with offsets, the environment, stdin; then the end, after all output."""
+    async with running(executor("te-1", P)) as cluster:
+        client = cluster.client()
+        task = await start(cluster, client, "cat; echo $GREETING; echo oops >&2; exit 9", "in\n")
+        end = await client.until(TaskFinished)
+        assert (end.task_id, end.exit_code, end.signal, end.cause) == (task, 9, None, None)
+        chunks = [n for n in client.received if isinstance(n, TaskOutput)]
+        for stream, text in (("stdout", "in\nhello\n"), ("stderr", "oops\n")):
+            mine = [chunk for chunk in chunks if chunk.stream == stream]
+            assert "".join(chunk.data or "" for chunk in mine) == text
+            position = 0
+            for chunk in mine:
+                assert chunk.offset == position
+                position += len(chunk.data or "")
+        assert cluster.services.newsroom.state.tasks == {}
+
+
+async def test_bytes_that_are_no_text_arrive_as_they_are() -> None:
+    """``data_base64`` where UTF-8 does not do."""
+    async with running(executor("te-1", P)) as cluster:
+        client = cluster.client()
+        await start(cluster, client, r"printf '\377\000'")
+        chunk = await client.until(TaskOutput)
+        assert (chunk.data, chunk.data_base64) == (None, "/wA=")
+
+
+async def test_a_signal_is_reported_as_it_was() -> None:
+    """Not turned into an exit code: that is the business of shells."""
+    async with running(executor("te-1", P)) as cluster:
+        client = cluster.client()
+        await start(cluster, client, "kill -USR1 $$")
+        end = await client.until(TaskFinished)
+        assert (end.exit_code, end.signal) == (None, 10)
+
+
+async def test_cancelling_ends_a_task_and_says_so() -> None:
+    """TERM first; the cause is named; a second cancel finds nothing."""
+    async with running(executor("te-1", P)) as cluster:
+        client = cluster.client()
+        task = await start(cluster, client, "trap 'exit 4' TERM; echo up; while :; do read x; done")
+        await client.until(TaskOutput)
+        assert (await client.call(CancelTask(task))).cancelled
+        end = await client.until(TaskFinished)
+        assert (end.task_id, end.cause) == (task, "cancelled")
+        with pytest.raises(UnknownTask):
+            await client.call(CancelTask(task))
+
+
+async def test_a_slot_goes_back_only_after_its_command_has_ended() -> None:
+    """F45, X116: ``slot.release`` ends the command first; the answer comes after its end."""
+    async with running(executor("te-1", P)) as cluster:
+        client = cluster.client()
+        job = await cluster.open_job(client)
+        await client.call(AllocateSlot(job, R1, P))
+        await client.call(RunTask(job, R1, ["sleep", "1000"]))
+        assert (await client.call(ReleaseSlot(job, R1))).released
+        end = await client.until(TaskFinished)
+        assert end.cause == "cancelled"
+        assert cluster.services.newsroom.state.tasks == {}
+        assert (await client.call(AllocateSlot(job, R2, P))).slot_number == 0
+
+
+async def test_closing_a_job_ends_its_commands() -> None:
+    """C37, E21: the watcher is told, the slot is free once the processes are gone."""
+    async with running(executor("te-1", P)) as cluster:
+        client = cluster.client()
+        job = await cluster.open_job(client)
+        slot = await client.call(AllocateSlot(job, R1, P))
+        await client.call(RunTask(job, R1, ["sleep", "1000"]))
+        await client.call(CloseJob(job))
+        assert (await client.until(TaskFinished)).cause == "closed by its client"
+        while cluster.services.newsroom.state.slots[slot.slot_id].state is not SlotState.FREE:
+            await cluster.services.newsroom.wait_for_news()
+
+
+async def test_a_command_needs_a_slot() -> None:
+    """A request without a slot runs nothing."""
+    async with running(executor("te-1", P)) as cluster:
+        client = cluster.client()
+        job = await cluster.open_job(client)
+        with pytest.raises(UnknownRequest):
+            await client.call(RunTask(job, R1, ["true"]))
+
+
+async def test_many_commands_one_after_the_other_in_few_slots() -> None:
+    """Forty commands, two slots: each runs once, all slots are free in the end."""
+    async with running(executor("te-1", P, P)) as cluster:
+        client = cluster.client()
+        job = await cluster.open_job(client)
+        ends: list[TaskFinished] = []
+
+        async def one(number: int) -> None:
+            request = RequestId(f"{number:032x}")
+            await client.call(AllocateSlot(job, request, P))
+            mine = cluster.client()
+            task = (await mine.call(RunTask(job, request, ["true"]))).task_id
+            end = await mine.until(TaskFinished)
+            assert end.task_id == task
+            ends.append(end)
+            await client.call(ReleaseSlot(job, request))
+
+        async with trio.open_nursery() as nursery:
+            for number in range(40):
+                nursery.start_soon(one, number)
+        assert [end.exit_code for end in ends] == [0] * 40
+
+
+async def test_draining_the_host_leaves_no_command() -> None:
+    """E38, E43: commands are ended, jobs closed, watchers told."""
+    async with running(executor("te-1", P)) as cluster:
+        client = cluster.client()
+        await start(cluster, client, "echo up; sleep 1000")
+        await client.until(TaskOutput)
+        with trio.fail_after(20):
+            await cluster.host.drain("the daemon stops")
+        assert (await client.until(TaskFinished)).cause == "the daemon stops"
