@@ -173,6 +173,11 @@ class EmbeddedElection:
         seat.interpret(seat.election.revoke(cause, self._new_leader_id()))
         return True
 
+    @property
+    def components(self) -> list[Component]:
+        """The components that somebody campaigns for or listens to; the rest is dropped."""
+        return list(self._seats)
+
     def _seat(self, component: Component) -> _Seat:
         seat = self._seats.get(component)
         if seat is None:

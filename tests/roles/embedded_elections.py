@@ -11,7 +11,7 @@ from protocol.ids import RESOURCE_MANAGER, Fence, LeaderId
 HERE = "127.0.0.1:6123"
 
 
-def new_election() -> LeaderElection:
+def new_election() -> EmbeddedElection:
     """Leader ids are 1, 2, 3 and so on."""
     serial = itertools.count(1)
     return EmbeddedElection(lambda: LeaderId(str(next(serial))))

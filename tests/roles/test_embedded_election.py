@@ -208,6 +208,16 @@ async def test_a_job_that_comes_back_goes_on_with_its_epochs(election: LeaderEle
             assert (await candidacy.granted()).epoch == epoch
 
 
+async def test_an_election_that_nobody_takes_part_in_is_dropped() -> None:
+    """L05: a daemon that runs a million jobs keeps none of their elections."""
+    election = new_election()
+    async with election.listen(JOB), election.campaign(RESOURCE_MANAGER, HERE):
+        async with election.campaign(JOB, HERE):
+            assert sorted(election.components) == sorted([JOB, RESOURCE_MANAGER])
+        assert sorted(election.components) == sorted([JOB, RESOURCE_MANAGER])
+    assert election.components == []
+
+
 async def test_waiting_for_a_grant_under_a_deadline_costs_nothing(
     election: LeaderElection, autojump_clock: trio.testing.MockClock
 ) -> None:
