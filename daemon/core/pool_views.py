@@ -51,6 +51,20 @@ def explain(
     return _explain_awaited(awaited, recovery) if awaited is not None else None
 
 
+def request_of(
+    allocation_id: AllocationId, slots: PoolSlots, queue: RequestQueue, recovery: Recovery
+) -> RequestId | None:
+    """The request that has this allocation, or asked for it; None if there is none."""
+    slot = slots.get(allocation_id)
+    if slot is not None:
+        return slot.grant.request_id if slot.grant is not None else None
+    pending = queue.asked_as(allocation_id)
+    if pending is not None:
+        return pending.request.request_id
+    awaited = recovery.awaited_as(allocation_id)
+    return awaited.holding.request_id if awaited is not None else None
+
+
 def _explain_pending(pending: PendingRequest) -> PoolExplanation:
     waits = isinstance(pending.state, WaitingForResourceManager)
     return PoolExplanation(

@@ -20,7 +20,7 @@ from daemon.core.pool_queue import RequestQueue
 from daemon.core.pool_recovery import Holding, Recovery
 from daemon.core.pool_requests import PoolRequest
 from daemon.core.pool_slots import PoolSlots
-from daemon.core.pool_views import PoolExplanation, count, explain
+from daemon.core.pool_views import PoolExplanation, count, explain, request_of
 from protocol.errors import (
     NotLeader,
     RequestCancelled,
@@ -244,6 +244,10 @@ class SlotPool:
     def explain(self, request_id: RequestId) -> PoolExplanation | None:
         """Where a request is; None if there is none."""
         return explain(request_id, self._slots, self._queue, self._recovery)
+
+    def request_of(self, allocation_id: AllocationId) -> RequestId | None:
+        """The request that has this allocation, or asked for it; None if there is none."""
+        return request_of(allocation_id, self._slots, self._queue, self._recovery)
 
     def counts(self) -> PoolCounts:
         """How much there is of everything."""

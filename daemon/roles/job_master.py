@@ -183,11 +183,13 @@ class JobMaster:
         envelope.reply.succeed(SlotReleased(released))
 
     def _explain(self, envelope: Envelope, request: ExplainSlot, now: float) -> None:
-        seen = self._pool.explain(request.request_id)
+        named = AllocationId(request.request_id)
+        request_id = self._pool.request_of(named) or request.request_id
+        seen = self._pool.explain(request_id)
         if seen is None:
             raise UnknownRequest(f"this job has no request {request.request_id}")
         here = Explanation(
-            request_id=request.request_id,
+            request_id=request_id,
             state=seen.state,
             reason=_REASONS.get(seen.state, ""),
             profile=seen.profile,

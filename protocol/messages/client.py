@@ -111,7 +111,7 @@ class Explanation:
 
 @attrs.frozen
 class ExplainSlot(Request[Explanation]):
-    """Asks why a request is where it is."""
+    """Asks why a request is where it is; its allocation id names it as well as its own."""
 
     METHOD: ClassVar[str] = "slot.explain"
     job_id: JobId

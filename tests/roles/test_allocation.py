@@ -191,6 +191,9 @@ async def test_a_pending_request_explains_itself(autojump_clock: trio.abc.Clock)
             nursery.start_soon(client.call, AllocateSlot(two, R2, P))
             await trio.sleep(2)
             why = await client.call(ExplainSlot(two, R2))
+            assert why.allocation_id is not None
+            named = RequestId(why.allocation_id)
+            assert await client.call(ExplainSlot(two, named)) == why
             nursery.cancel_scope.cancel()
         assert (why.state, why.position) == ("PENDING", 1)
         assert why.deadline_in == pytest.approx(298, abs=0.1)
