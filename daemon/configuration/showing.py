@@ -41,3 +41,14 @@ def _profile(profile: ResourceProfile) -> str:
     amounts = {"cpu": f"{profile.cpu_cores:g}", "memory": f"{profile.memory_mb}MiB"}
     amounts |= {name: f"{amount:g}" for name, amount in profile.extended.items()}
     return ",".join(f"{name}={amount}" for name, amount in amounts.items())
+
+
+def reference() -> str:
+    """The table of keys that docs/operations.md carries; a test keeps the two equal."""
+    head = ["| key | form | default | meaning |", "|---|---|---|---|"]
+    body = [f"| `{key.name}` | {key.kind} | {_quoted(key)} | {key.help} |" for key in KEYS]
+    return "\n".join([*head, *body]) + "\n"
+
+
+def _quoted(key: Key) -> str:
+    return key.default_help or f"`{key.default}`"
