@@ -49,16 +49,19 @@ class BackOff:
     def forget(self, executor: Executor) -> None:
         """The executor is gone."""
         self._executors.discard(executor.instance_id)
-        for slot_id in executor.slots:
-            self._slots.discard(slot_id)
+        for slot in executor.slots.values():
+            self.forget_slot(slot)
+
+    def forget_slot(self, slot: Slot) -> None:
+        """The slot is gone."""
+        self._slots.discard(slot.slot_id)
 
     def expire(self, now: float) -> None:
         """Offer the slots that have rested."""
         for slot_id in self._slots.pop_due(now):
-            slot = self._ledger.slots.get(slot_id)
-            if slot is not None and slot.resting:
-                slot.resting = False
-                self._ledger.offer(slot)
+            slot = self._ledger.slots[slot_id]
+            slot.resting = False
+            self._ledger.offer(slot)
         for instance_id in self._executors.pop_due(now):
             executor = self._ledger.executors[instance_id]
             executor.resting = False

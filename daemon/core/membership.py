@@ -69,6 +69,9 @@ class Membership:
         known = executor.slots.copy()
         if apply_report(ledger, executor, report, now, asked_at):
             self._grace.doubt()
+        for slot_id, slot in known.items():
+            if executor.slots.get(slot_id) is not slot:
+                self._back_off.forget_slot(slot)
         gone = [profile for profile in before if profile not in executor.kinds]
         self._grace.depart(gone, now)
         if not executor.returning:

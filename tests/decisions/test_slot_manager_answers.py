@@ -12,7 +12,9 @@ from tests.decisions.slot_manager_words import (
     P,
     Told,
     allocated,
+    appeared,
     asked,
+    free,
     freed,
     granted,
     held,
@@ -233,3 +235,14 @@ def test_a_freed_slot_goes_to_the_oldest_request_that_fits(cluster: Cluster) -> 
     cluster.request("b")
     cluster.request("c")
     assert cluster.available("te-1_0", "a") == [freed("te-1_0", "a"), *asked("te-1_0", "b")]
+
+
+def test_a_slot_that_goes_while_it_rests_is_forgotten(cluster: Cluster) -> None:
+    """X207, X405: its back-off ends with it, and a new slot of that name starts anew."""
+    cluster.executor("te-1", P)
+    cluster.request("a")
+    cluster.refuse("te-1_0", "a")
+    cluster.report("i-te-1")
+    assert cluster.explain("a").kinds == []
+    assert cluster.report("i-te-1", free("te-1")) == [appeared("te-1_0")]
+    assert cluster.at(0.1) == asked("te-1_0", "a"), "only the executor had still to rest"
