@@ -62,7 +62,7 @@ class Session:
     and ``cluster``; the caller looks at them afterwards.
     """
 
-    def __init__(self, token: str, now: float) -> None:
+    def __init__(self, token: str, now: float, most_held: int = MAX_EVENTS_HELD) -> None:
         self.state = LinkState.SYNCING
         self.detail = "saying hello"
         self.cluster = ""
@@ -75,6 +75,7 @@ class Session:
         self._asked_count = 0
         self._seq = 0
         self._held: list[Event] = []
+        self._most_held = most_held
         self._overflowed = False
         self._pinged_at = now
         self._pings = 0
@@ -247,7 +248,7 @@ class Session:
             yield event
 
     def _hold(self, event: Event) -> None:
-        if len(self._held) >= MAX_EVENTS_HELD:
+        if len(self._held) >= self._most_held:
             self._overflowed = True
         else:
             self._held.append(event)

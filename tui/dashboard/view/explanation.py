@@ -2,6 +2,7 @@
 
 from protocol.ids import AllocationId
 from protocol.messages.client import Explanation
+from protocol.messages.values import SlotKind
 from tui.dashboard.link.news import Explained
 from tui.dashboard.view import words
 from tui.dashboard.view.phrase import Phrase, Role
@@ -46,14 +47,13 @@ def _told(told: Explained, explanation: Explanation, now: float) -> list[Phrase]
         lines.append([(f"nearest: {explanation.nearest}", Role.WARNING)])
     if explanation.kinds:
         lines += [[], [("slots of each kind", Role.TITLE)]]
-        lines += [
-            [
-                (f"  {words.profile(kind.profile):<16} ", Role.PLAIN),
-                (f"{kind.slots:>6} slots, {kind.free:>6} free  ", Role.PLAIN),
-                ("fits      " if kind.fits else "too small ", Role.GOOD if kind.fits else Role.DIM),
-                (kind.reason, Role.PLAIN),
-            ]
-            for kind in explanation.kinds
-        ]
+        lines += map(_kind, explanation.kinds)
     ago = words.age(now - told.heard_at)
     return [*lines, [], [(f"the daemon's answer of {ago} ago", Role.DIM)]]
+
+
+def _kind(kind: SlotKind) -> Phrase:
+    number = f"{words.counted(kind.slots, 'slot')}, {words.count(kind.free)} free"
+    fits = ("fits", Role.GOOD) if kind.fits else ("too small", Role.DIM)
+    profile = words.profile(kind.profile)
+    return [(f"  {profile}: {number}, ", Role.PLAIN), fits, (f", {kind.reason}", Role.PLAIN)]

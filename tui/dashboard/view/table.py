@@ -29,10 +29,11 @@ class Look:
 
 @attrs.frozen
 class Column:
-    """A column of ``width`` cells. ``keep`` says how long: the lowest goes first when it is narrow.
+    """A column of at least ``width`` cells, and of ``wish`` cells where there is room.
 
-    ``cell`` and ``order`` take the look and the row's view; ``order`` gives what is sorted by.
-    The column with ``grows`` takes the width that is left.
+    ``keep`` says how long it stays: the lowest goes first when it is narrow. The column with
+    ``grows`` takes the width that is left. ``cell`` and ``order`` take the look and the row's
+    view; ``order`` gives what is sorted by.
     """
 
     title: str
@@ -42,6 +43,7 @@ class Column:
     keep: int = 5
     right: bool = False
     grows: bool = False
+    wish: int = 0
 
 
 @attrs.frozen

@@ -35,7 +35,15 @@ def columns_for(table: Table, width: int) -> list[tuple[Column, int]]:
     while len(columns) > 1 and MARGIN + sum(column.width + 1 for column in columns) > width:
         columns.remove(min(columns, key=lambda column: column.keep))
     left = max(0, width - MARGIN - sum(column.width + 1 for column in columns))
-    return [(column, column.width + (left if column.grows else 0)) for column in columns]
+    widths: list[int] = []
+    for column in columns:
+        more = min(left, max(0, column.wish - column.width))
+        left -= more
+        widths.append(column.width + more)
+    return [
+        (column, room + (left if column.grows else 0))
+        for column, room in zip(columns, widths, strict=True)
+    ]
 
 
 class TablePane(Pane):

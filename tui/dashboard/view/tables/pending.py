@@ -69,9 +69,15 @@ PENDING = Table(
             lambda k, r: Cell(job_name(k.store, r.job_id)),
             lambda k, r: job_name(k.store, r.job_id).casefold(),
             keep=8,
+            wish=24,
         ),
         Column(
-            "profile", 11, lambda _, r: Cell(words.profile(r.profile)), lambda _, r: r.profile, 4
+            "profile",
+            11,
+            lambda _, r: Cell(words.profile(r.profile)),
+            lambda _, r: r.profile,
+            keep=4,
+            wish=16,
         ),
         Column(
             "age",

@@ -52,6 +52,7 @@ SLOTS = Table(
             lambda k, s: Cell(job_name(k.store, s.job_id)),
             lambda k, s: job_name(k.store, s.job_id).casefold(),
             keep=8,
+            wish=24,
         ),
         Column(
             "cmds",
