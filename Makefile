@@ -24,5 +24,8 @@ demo: $(VENV)/ready  ## the main job on real input, in under a minute
 bench: $(VENV)/ready  ## the benchmark suite; one table with the goals
 	$(RUN) -m tests.benchmarks
 
+stress: $(VENV)/ready  ## what is too long for every day: ten thousand connections
+	SLOTD_TEST_CONNECTIONS=10000 $(RUN) -m pytest -q tests/wire/test_listener.py
+
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis

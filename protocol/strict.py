@@ -107,7 +107,7 @@ _EXPECTED: dict[Any, str] = {ResourceProfile: _PROFILE}
 
 def _check(kind: Any) -> Callable[[Any], Any]:
     form = form_of(kind)
-    assert form is not None  # noqa: S101  declared in forms.py
+    assert form is not None
     return form.check
 
 

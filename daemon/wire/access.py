@@ -74,7 +74,7 @@ def _parsed(path: Path, content: bytes) -> Access:
                 "address": str(address),
                 "token": str(token),
                 "fingerprint": str() | None as seal,
-            }:
+            } if token:
                 return Access(address, token, seal)
             case _:
                 pass

@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+from collections.abc import Sequence
 
 import attrs
 import structlog
@@ -72,12 +73,14 @@ class Listener:
         """How many connections have not said hello yet."""
         return len(self._strangers)
 
-    async def serve(self, listeners: list[trio.SocketListener], sessions: trio.Nursery) -> None:
+    async def serve(
+        self, listeners: Sequence[trio.abc.Listener[trio.SocketStream]], sessions: trio.Nursery
+    ) -> None:
         """Accept until cancelled; each connection is a child of ``sessions`` and outlives this.
 
         Running out of file descriptors is waited out.
         """
-        await trio.serve_listeners(self.attend, listeners, handler_nursery=sessions)
+        await trio.serve_listeners(self.attend, list(listeners), handler_nursery=sessions)
 
     async def attend(self, stream: trio.abc.Stream) -> None:
         """Serve one connection until it ends; never raises but for cancellation."""

@@ -496,7 +496,7 @@ async def test_a_client_that_never_reads_is_closed_and_slows_nobody(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """Promise 5: thirty seconds without a byte taken."""
-    async with open_wire() as wire:
+    async with open_wire(WireLimits(outbound_bytes=50_000)) as wire:
         wire.gateway.job = released
         client = wire.connect_unbuffered()
         other = await wire.known()
