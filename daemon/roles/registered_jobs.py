@@ -64,9 +64,7 @@ class RegisteredJobs:
         """
         job_id = job.job_id
         self._leaders.add_job(job_id, now)
-        elected = self._election.leader_of(job_master(job_id))
-        if elected is not None:
-            self._announced(job_id, elected.fence.leader_id, now)
+        self._announced(job_id, now)
         self._interpret(self._leaders.register_job_master(job_id, job.job_master_id, now), now)
         self._jobs[job_id] = job
         self.beats.unmonitor(job_id)
@@ -112,11 +110,15 @@ class RegisteredJobs:
         with scope:
             async with self._election.listen(job_master(job_id)) as news:
                 while True:
-                    leader = await news.changed()
-                    leader_id = None if leader is None else leader.fence.leader_id
-                    self._mailbox.put(partial(self._announced, job_id, leader_id))
+                    await news.changed()
+                    self._mailbox.put(partial(self._announced, job_id))
 
-    def _announced(self, job_id: JobId, leader_id: LeaderId | None, now: float) -> None:
+    def _announced(self, job_id: JobId, now: float) -> None:
+        """Something changed. Who leads is looked up now: the news may have waited in the mailbox
+        while its successor registered, and would drop it.
+        """
+        leader = self._election.leader_of(job_master(job_id))
+        leader_id = None if leader is None else leader.fence.leader_id
         self._interpret(self._leaders.leader_announced(job_id, leader_id, now), now)
 
     def _interpret(self, effects: list[JobLeaderIdsEffect], now: float) -> None:
