@@ -144,11 +144,12 @@ class SlotTables(RuleBasedStateMachine):
                     assert (row.allocation_id, row.serial) == (offer.allocation_id, 0)
                     row.serial = serial
             case TellJobSlotFailed(job_id=job_id, leader_id=leader_id):
-                assert self.job_masters[job_id] == leader_id
+                assert self.job_masters_before[job_id] == leader_id
             case TellSlotAvailable() | StopTask():
                 pass
 
     def copy(self) -> None:
+        self.job_masters_before = dict(self.job_masters)
         self.before = [attrs.evolve(row, tasks=list(row.tasks)) for row in self.rows]
 
     def refused(self, call: Any, *args: Any) -> None:
