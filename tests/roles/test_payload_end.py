@@ -290,12 +290,17 @@ def names_in(directory: Path) -> set[str]:
 
 
 async def test_scratch_files_of_every_kind_are_removed(make: Make, tmp_path: Path) -> None:
+    """The link leads to files of this test alone: were it followed, nothing else would be lost."""
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "file").touch()
     script = (
-        "cd $TMPDIR && mkdir -p a/b && touch a/b/file .hidden && mkfifo pipe && ln -s /etc link &&"
-        " chmod 400 a/b/file && chmod 500 a/b && chmod 000 a"
+        f"cd $TMPDIR && mkdir -p a/b && touch a/b/file .hidden && mkfifo pipe && ln -s {precious}"
+        " link && chmod 400 a/b/file && chmod 500 a/b && chmod 000 a"
     )
     assert await make(script).run(FirstLine()) == PayloadExit(exit_code=0)
-    assert names_in(tmp_path) == set()
+    assert names_in(tmp_path) == {"precious"}
+    assert names_in(precious) == {"file"}
 
 
 @pytest.fixture
