@@ -33,17 +33,20 @@ class SizedBuckets:
         if not bucket:
             del self._buckets[slot.profile]
 
-    def best(
-        self, requirement: ResourceProfile, sizes: dict[ResourceProfile, float]
-    ) -> PoolSlot | None:
+    def best(self, requirement: ResourceProfile, sizes: "ProfileSizes") -> PoolSlot | None:
         """The smallest slot that satisfies ``requirement``, the oldest of equals."""
-        best: PoolSlot | None = None
-        best_key = (0.0, 0)
-        for profile, bucket in self._buckets.items():
-            key = (sizes[profile], next(iter(bucket)))
-            if (best is None or key < best_key) and profile.satisfies(requirement):
-                best, best_key = bucket[key[1]], key
-        return best
+        fitting = [
+            (profile, bucket)
+            for profile, bucket in self._buckets.items()
+            if profile.satisfies(requirement)
+        ]
+        if not fitting:
+            return None
+        if len(fitting) == 1:
+            [(_, best)] = fitting
+        else:
+            _, best = min(fitting, key=lambda item: (sizes.size_of(item[0]), next(iter(item[1]))))
+        return next(iter(best.values()))
 
     def profiles(self) -> Iterator[ResourceProfile]:
         """Each distinct profile of which there is a slot."""
@@ -63,28 +66,28 @@ class ProfileSizes:
     """
 
     def __init__(self) -> None:
-        self.of: dict[ResourceProfile, float] = {}
         self._largest: dict[str, float] = {}
+        self._sizes: dict[ResourceProfile, float] = {}
 
     def learn(self, profile: ResourceProfile) -> None:
-        """Make ``of[profile]`` exist; a new largest amount changes the size of all."""
-        if profile in self.of:
-            return
-        grown = False
+        """See a profile; a new largest amount changes every size."""
         for name, amount in profile.amounts():
             if amount > self._largest.get(name, 0.0):
                 self._largest[name] = amount
-                grown = True
-        self.of[profile] = self._size(profile)
-        if grown:
-            self.of = {known: self._size(known) for known in self.of}
+                self._sizes.clear()
+
+    def size_of(self, profile: ResourceProfile) -> float:
+        """The normed size of a profile that was seen."""
+        size = self._sizes.get(profile)
+        if size is None:
+            present = ((name, amount) for name, amount in profile.amounts() if amount)
+            size = sum(amount / self._largest[name] for name, amount in present)
+            self._sizes[profile] = size
+        return size
 
     def forget(self, profile: ResourceProfile) -> None:
         """No slot has this profile any more."""
-        self.of.pop(profile, None)
-
-    def _size(self, profile: ResourceProfile) -> float:
-        return sum(amount / self._largest[name] for name, amount in profile.amounts() if amount)
+        self._sizes.pop(profile, None)
 
 
 class AvailableSlots:
@@ -108,7 +111,8 @@ class AvailableSlots:
         if slot.allocation_id in self._by_id:
             raise ValueError(f"allocation {slot.allocation_id} is available already")
         slot.serial = next(self._serials)
-        self._sizes.learn(slot.profile)
+        if slot.profile not in self._all:
+            self._sizes.learn(slot.profile)
         self._by_id[slot.allocation_id] = slot
         self._all.add(slot)
         _bucket(self._by_executor, slot.resource_id).add(slot)
@@ -163,7 +167,7 @@ class AvailableSlots:
         return host in self._by_host
 
     def _best(self, slots: SizedBuckets | None, requirement: ResourceProfile) -> PoolSlot | None:
-        return slots.best(requirement, self._sizes.of) if slots is not None else None
+        return slots.best(requirement, self._sizes) if slots is not None else None
 
     def __contains__(self, allocation_id: AllocationId) -> bool:
         return allocation_id in self._by_id

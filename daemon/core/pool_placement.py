@@ -23,6 +23,7 @@ class Placement:
         found = slots.available.choose(request.profile, preference)
         if found is not None:
             slot, locality = found
+            slots.available.remove(slot.allocation_id)
             grant = slots.serve(slot, request.request_id, locality, now)
             return [GrantRequest(request.request_id, grant)]
         if request.queued:

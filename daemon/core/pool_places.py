@@ -65,6 +65,8 @@ def preference_of(
 
     The host of every preferred executor that is known counts as a preferred host (X111).
     """
+    if not preferred:
+        return None
     executors: dict[ResourceId, None] = {}
     hosts: dict[str, None] = {}
     for location in preferred:

@@ -45,9 +45,12 @@ class RequestQueue:
         if request.deadline <= now:
             why = f"no slot for {request.profile}, and no time left to wait for one"
             return [FailRequest(request.request_id, SlotRequestTimeout(why))]
-        pending = self._pending.add(request, WaitingForResourceManager(), now)
         self._deadlines.set(request.request_id, request.deadline)
-        return [self._ask(pending, None, now)] if self.connected else []
+        if not self.connected:
+            self._pending.add(request, WaitingForResourceManager(), now)
+            return []
+        asked = AskedResourceManager(self._new_allocation_id())
+        return [_ask(self._pending.add(request, asked, now), asked, now)]
 
     def serve(self, slot: PoolSlot) -> tuple[PoolRequest | None, list[SlotPoolEffect]]:
         """Take out the request that ``slot`` serves; cancel what it asked for instead (C36)."""
@@ -68,8 +71,12 @@ class RequestQueue:
         pending = self._pending.asked_as(allocation_id)
         if pending is None:
             return []
-        self._pending.change(pending, WaitingForResourceManager())
-        return [self._ask(pending, None, now)] if self.connected else []
+        if not self.connected:
+            self._pending.change(pending, WaitingForResourceManager())
+            return []
+        asked = AskedResourceManager(self._new_allocation_id())
+        self._pending.change(pending, asked)
+        return [_ask(pending, asked, now)]
 
     def fail(self, pending: PendingRequest, error: SlotdError) -> list[SlotPoolEffect]:
         """Fail a request and cancel what it asked for (C32, X009)."""
@@ -91,7 +98,10 @@ class RequestQueue:
         """
         effects = self.expire(now)
         self.connected = True
-        effects += [self._ask(pending, pending.allocation_id, now) for pending in self._pending]
+        for pending in self._pending:
+            asked = AskedResourceManager(pending.allocation_id or self._new_allocation_id())
+            self._pending.change(pending, asked)
+            effects.append(_ask(pending, asked, now))
         return effects
 
     def disconnect(self) -> None:
@@ -148,14 +158,6 @@ class RequestQueue:
             assert self._deadlines.get(pending.request.request_id) == pending.request.deadline
         assert len(self._deadlines) == len(self._pending)
 
-    def _ask(
-        self, pending: PendingRequest, allocation_id: AllocationId | None, now: float
-    ) -> AskResourceManager:
-        asked = AskedResourceManager(allocation_id or self._new_allocation_id())
-        self._pending.change(pending, asked)
-        left = max(0.0, pending.request.deadline - now)
-        return AskResourceManager(asked.allocation_id, pending.request.profile, left)
-
     def _cancel(self, pending: PendingRequest) -> list[SlotPoolEffect]:
         if isinstance(pending.state, AskedResourceManager):
             return [CancelAtResourceManager(pending.state.allocation_id)]
@@ -170,6 +172,11 @@ class RequestQueue:
 
     def __len__(self) -> int:
         return len(self._pending)
+
+
+def _ask(pending: PendingRequest, asked: AskedResourceManager, now: float) -> AskResourceManager:
+    left = max(0.0, pending.request.deadline - now)
+    return AskResourceManager(asked.allocation_id, pending.request.profile, left)
 
 
 def _timeout_of(pending: PendingRequest) -> SlotRequestTimeout:

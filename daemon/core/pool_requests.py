@@ -2,7 +2,7 @@
 
 import itertools
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 import attrs
@@ -26,13 +26,13 @@ class PoolRequest:
 
 @attrs.frozen
 class WaitingForResourceManager:
-    """No ResourceManager is connected. One that is gone was asked as ``asked_before``.
+    """No ResourceManager is connected; one that is gone was asked under ``allocation_id``.
 
     The id is kept: an executor may still offer that slot, and the next ResourceManager takes the
     same id, so nothing can be crossed.
     """
 
-    asked_before: AllocationId | None = None
+    allocation_id: AllocationId | None = None
 
 
 @attrs.frozen
@@ -57,11 +57,7 @@ class PendingRequest:
     @property
     def allocation_id(self) -> AllocationId | None:
         """The id under which a ResourceManager was asked, this one or an earlier one."""
-        match self.state:
-            case WaitingForResourceManager(asked_before):
-                return asked_before
-            case AskedResourceManager(allocation_id):
-                return allocation_id
+        return self.state.allocation_id
 
 
 class QueueByProfile:
@@ -111,10 +107,11 @@ class PendingRequests:
         """Append a request; its id must not be here."""
         pending = PendingRequest(request, next(self._serials), now, state)
         self._by_request[request.request_id] = pending
+        if state.allocation_id is not None:
+            self._by_allocation[state.allocation_id] = pending
         self._queue.add(pending)
         for executor in _preferred_executors(request):
             self._by_executor.setdefault(executor, QueueByProfile()).add(pending)
-        self.change(pending, state)
         return pending
 
     def change(self, pending: PendingRequest, state: PendingState) -> None:
@@ -178,7 +175,9 @@ class PendingRequests:
         return len(self._by_request)
 
 
-def _preferred_executors(request: PoolRequest) -> dict[ResourceId, None]:
+def _preferred_executors(request: PoolRequest) -> Iterable[ResourceId]:
+    if not request.preferred:
+        return ()
     return {
         location.resource_id: None
         for location in request.preferred

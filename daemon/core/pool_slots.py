@@ -29,8 +29,7 @@ class PoolSlots:
     def serve(
         self, slot: PoolSlot, request_id: RequestId, locality: Locality, now: float
     ) -> GrantedSlot:
-        """Let a slot serve a request; the answer to it."""
-        self.available.remove(slot.allocation_id)
+        """Let a slot serve a request; the answer to it. The slot is not available any more."""
         slot.grant = grant = slot.granted_to(request_id, locality)
         slot.since = now
         self._serving[request_id] = slot
