@@ -2,8 +2,33 @@
 
 from daemon.core.slot_book import SlotBook
 from daemon.core.slot_states import Free, Releasing, Usable
-from protocol.errors import InvalidParams, SlotAllocationFailed, SlotNotFound, SlotOccupied
-from protocol.ids import AllocationId, JobId, SlotId, TaskId
+from protocol.errors import (
+    InvalidParams,
+    LeaderIdMismatch,
+    SlotAllocationFailed,
+    SlotNotFound,
+    SlotOccupied,
+)
+from protocol.ids import AllocationId, JobId, LeaderId, SlotId, TaskId
+
+
+def check_resource_manager(
+    connected: LeaderId | None, caller: LeaderId, *, is_stopping: bool
+) -> None:
+    """Whether slot requests of this ResourceManager are heard.
+
+    Raises:
+        SlotAllocationFailed: the executor is stopping (E43), or not registered (E03, E32).
+        LeaderIdMismatch: it is registered at another one (B15, E04).
+    """
+    if is_stopping:
+        raise SlotAllocationFailed("the executor is stopping")
+    if connected is None:
+        raise SlotAllocationFailed("the executor is not registered at a ResourceManager")
+    if caller != connected:
+        raise LeaderIdMismatch(
+            f"the executor is registered at ResourceManager {connected}, not at {caller}"
+        )
 
 
 def has_slot_already(

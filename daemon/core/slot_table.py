@@ -9,10 +9,9 @@ from daemon.core.effects import (
     TellSlotAvailable,
 )
 from daemon.core.job_links import JobLinks
-from daemon.core.slot_admission import has_slot_already, slot_for_task
+from daemon.core.slot_admission import check_resource_manager, has_slot_already, slot_for_task
 from daemon.core.slot_book import SlotBook, holds
 from daemon.core.slot_states import FREE, Active, Allocated, Held, Releasing, SlotState
-from protocol.errors import LeaderIdMismatch, SlotAllocationFailed
 from protocol.ids import AllocationId, JobId, LeaderId, ResourceId, SlotId, TaskId
 from protocol.ids import slot_id as make_slot_id
 from protocol.messages.values import HeldSlot, SlotStatus
@@ -43,7 +42,7 @@ class SlotTable:
         self._book = SlotBook({make_slot_id(resource_id, i): p for i, p in enumerate(profiles)})
         self._links = JobLinks(self._book, settings.slot_timeout_s)
         self._resource_manager: LeaderId | None = None
-        self._stopping = False
+        self._is_stopping = False
 
     # the ResourceManager
 
@@ -73,24 +72,13 @@ class SlotTable:
             SlotNotFound: no such slot.
             SlotOccupied: another allocation (``data.allocation_id``) holds it.
         """
-        self._check_resource_manager(leader_id)
+        check_resource_manager(self._resource_manager, leader_id, is_stopping=self._is_stopping)
         if has_slot_already(self._book, slot_id, job_id, allocation_id):
             return self._links.watch(job_id, target_address)
         deadline = now + self._settings.slot_timeout_s
         self._book.put(slot_id, Allocated(job_id, allocation_id, deadline, "it was allocated"))
         watch = self._links.watch(job_id, target_address)
         return watch + self._links.offer(job_id, [allocation_id])
-
-    def _check_resource_manager(self, leader_id: LeaderId) -> None:
-        if self._stopping:
-            raise SlotAllocationFailed("the executor is stopping")
-        if self._resource_manager is None:
-            raise SlotAllocationFailed("the executor is not registered at a ResourceManager")
-        if leader_id != self._resource_manager:
-            raise LeaderIdMismatch(
-                f"the executor is registered at ResourceManager {self._resource_manager}, "
-                f"not at {leader_id}"
-            )
 
     # JobMasters
 
@@ -181,9 +169,22 @@ class SlotTable:
     # slots and tasks
 
     def free_slot(
-        self, allocation_id: AllocationId, cause: str, now: float
+        self,
+        allocation_id: AllocationId,
+        cause: str,
+        now: float,
+        *,
+        even_if_accepted: bool = True,
     ) -> list[SlotTableEffect]:
-        """End an allocation; with tasks in it: RELEASING until they are gone (E21, E45)."""
+        """End an allocation; with tasks in it: RELEASING until they are gone (E21, E45).
+
+        Unless ``even_if_accepted``, a slot that is ACTIVE or has tasks stays: the caller only wants
+        back what nobody took (X214).
+        """
+        held = self._book.held(allocation_id)
+        is_taken = held is not None and (isinstance(held[1], Active) or bool(held[1].tasks))
+        if is_taken and not even_if_accepted:
+            return []
         return self._free(allocation_id, cause)
 
     def _free(self, allocation_id: AllocationId, cause: str) -> list[SlotTableEffect]:
@@ -201,7 +202,7 @@ class SlotTable:
         """The slot is free: tell the ResourceManager, forget a job that has no other (E20)."""
         self._book.put(slot, FREE)
         effects: list[SlotTableEffect] = []
-        if self._resource_manager is not None and not self._stopping:
+        if self._resource_manager is not None and not self._is_stopping:
             effects.append(TellSlotAvailable(slot, state.allocation_id))
         return effects + self._links.unwatch_if_empty(state.job_id)
 
@@ -241,7 +242,7 @@ class SlotTable:
 
     def stop(self, cause: str, now: float) -> list[SlotTableEffect]:
         """Free every slot and give none any more (E43); ``is_empty`` says when it is done (E38)."""
-        self._stopping = True
+        self._is_stopping = True
         effects: list[SlotTableEffect] = []
         for _, state in self._book.all_held():
             effects += self._free(state.allocation_id, cause)

@@ -127,6 +127,27 @@ def test_freeing_an_unknown_allocation_is_acknowledged(table: SlotTable) -> None
         assert table.free_slot(A1, "again", 2.0) == []
 
 
+def test_what_is_wanted_back_only_if_nobody_took_it_stays_when_somebody_did(
+    table: SlotTable,
+) -> None:
+    """X214, E18: accepted by a JobMaster, or with a task that waits for the next one."""
+    table.add_task(JOB, JM, A1, T1, 1.0)
+    with unchanged(table):
+        assert table.free_slot(A1, "withdrawn", 2.0, even_if_accepted=False) == []
+        assert table.free_slot(A2, "withdrawn", 2.0, even_if_accepted=False) == []
+    table.disconnect_job_master(JOB, JM, "gone", 3.0)
+    with unchanged(table):
+        assert table.free_slot(A1, "withdrawn", 4.0, even_if_accepted=False) == []
+
+
+def test_what_is_wanted_back_is_free_when_nobody_took_it(table: SlotTable) -> None:
+    """X214"""
+    assert table.free_slot(A3, "withdrawn", 2.0, even_if_accepted=False) == [
+        TellSlotAvailable(slot(2), A3),
+        UnwatchJob(OTHER_JOB),
+    ]
+
+
 def test_a_slot_with_tasks_is_free_when_the_last_of_them_is_gone(table: SlotTable) -> None:
     """E21"""
     table.add_task(JOB, JM, A1, T1, 1.0)
