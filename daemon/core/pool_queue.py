@@ -30,6 +30,9 @@ from protocol.errors import (
 )
 from protocol.ids import AllocationId, RequestId
 
+_RESOURCE_MANAGER_IS_GONE = (PeerGone, NotLeader, LeaderIdMismatch)
+"""Exactly these: a call that was not answered in time is a kind of PeerGone and a refusal (C12)."""
+
 
 class RequestQueue:
     """Pending requests with their deadlines, and whether a ResourceManager is connected."""
@@ -119,7 +122,7 @@ class RequestQueue:
         pending = self._pending.asked_as(allocation_id)
         if pending is None or isinstance(pending.state, WaitingForResourceManager):
             return []
-        if isinstance(error, PeerGone | NotLeader | LeaderIdMismatch):
+        if type(error) in _RESOURCE_MANAGER_IS_GONE:
             return []
         details = {**error.data, "cause": error.data["type"]}
         del details["type"]

@@ -281,6 +281,17 @@ def test_the_loss_of_the_resource_manager_is_no_refusal(pool: SlotPool, error: S
     assert pool.connect_resource_manager(2.0) == [ask("a1", P, 298.0)]
 
 
+def test_a_resource_manager_that_does_not_answer_in_time_has_refused(pool: SlotPool) -> None:
+    """C12: it is there and leads, so nobody else will be asked."""
+
+    class NoAnswerInTime(PeerGone):
+        pass
+
+    pool.allocate(request("r1"), 0.0)
+    effects = pool.request_refused(a("a1"), NoAnswerInTime("10 s"), 10.0)
+    assert seen(effects) == [cancel("a1"), failed("r1", NoResourceAvailable)]
+
+
 def test_a_refusal_of_a_former_resource_manager_is_ignored(pool: SlotPool) -> None:
     """X101: it can no longer say what the next one will."""
     pool.allocate(request("r1"), 0.0)
