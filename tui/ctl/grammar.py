@@ -132,7 +132,7 @@ class _Reader:
         if option.bare is not None:
             return option.bare
         value = next(remaining, None)
-        if value is None or value.startswith("-"):
+        if value is None:
             raise _NotPlain
         return value
 
