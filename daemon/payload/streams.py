@@ -54,9 +54,11 @@ class OutputPump:
 
     async def _read(self) -> bytes:
         while self._left is None:
-            with contextlib.suppress(trio.ClosedResourceError, BlockingIOError):
+            with contextlib.suppress(trio.ClosedResourceError):
                 await trio.lowlevel.wait_readable(self._fd)
-                return os.read(self._fd, CHUNK_BYTES)
+            if self._left is None:  # finish() may have come between the wake-up and this line
+                with contextlib.suppress(BlockingIOError):
+                    return os.read(self._fd, CHUNK_BYTES)
         data = os.read(self._fd, min(CHUNK_BYTES, self._left)) if self._left else b""
         self._left -= len(data)
         return data
