@@ -3,7 +3,9 @@
 import attrs
 
 from daemon.core.heartbeats import HeartbeatMonitor
+from daemon.roles.registered_executors import name_taken
 from daemon.wire.peers import Caller, Peer
+from protocol.errors import UnknownTaskExecutor
 from protocol.ids import ResourceId
 
 
@@ -25,7 +27,14 @@ class JobExecutors:
         self._executors: dict[ResourceId, JobExecutor] = {}
 
     def add(self, executor: JobExecutor, now: float) -> None:
-        """Register; unmonitor first, or the old deadline would stay (K07)."""
+        """Register; unmonitor first, or the old deadline would stay (K07).
+
+        Raises:
+            InvalidParams: a living executor of another connection has this name.
+        """
+        known = self._executors.get(executor.resource_id)
+        if known is not None and known.caller is not executor.caller:
+            raise name_taken(executor.resource_id)
         self.beats.unmonitor(executor.resource_id)
         self.beats.monitor(executor.resource_id, now)
         self._executors[executor.resource_id] = executor
@@ -38,6 +47,19 @@ class JobExecutors:
     def get(self, resource_id: ResourceId) -> JobExecutor | None:
         """The executor of this name."""
         return self._executors.get(resource_id)
+
+    def require(self, resource_id: ResourceId, caller: Caller) -> None:
+        """Nobody speaks for an executor but over the connection that it registered over.
+
+        Raises:
+            UnknownTaskExecutor: none of this name is registered over this connection (C46).
+        """
+        known = self._executors.get(resource_id)
+        if known is None or known.caller is not caller:
+            raise UnknownTaskExecutor(
+                f"no executor {resource_id} is registered at this job over this connection",
+                resource_id=resource_id,
+            )
 
     def of(self, caller: Caller) -> list[ResourceId]:
         """The executors that registered over this connection."""

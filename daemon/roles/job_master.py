@@ -17,6 +17,7 @@ from daemon.core.effects import (
     SlotPoolEffect,
 )
 from daemon.core.slot_pool import Holding, SlotPool, SlotPoolSettings
+from daemon.roles.allocation_failures import error_of
 from daemon.roles.calls import Calls, CallTimedOut
 from daemon.roles.job import Job
 from daemon.roles.job_clients import JobClients
@@ -28,7 +29,6 @@ from daemon.roles.peer_book import PeerBook
 from daemon.roles.resource_manager_link import ResourceManagerLink
 from daemon.roles.services import Services
 from daemon.wire.peers import Caller, Peer
-from protocol import errors
 from protocol.errors import (
     LeaderIdMismatch,
     MethodNotFound,
@@ -36,6 +36,7 @@ from protocol.errors import (
     NotLeader,
     PeerGone,
     SlotdError,
+    SlotNotFound,
     UnknownRequest,
 )
 from protocol.ids import AllocationId, LeaderId, RequestId, ResourceId, job_master
@@ -227,21 +228,28 @@ class JobMaster:
         )
 
     def _offer(self, envelope: Envelope, request: OfferSlots, now: float) -> None:
+        self._executors.require(request.resource_id, envelope.caller)
         accepted, effects = self._pool.offer(request.resource_id, request.slots, now)
         envelope.reply.succeed(SlotsAccepted(accepted))
         self._interpret(effects)
 
     def _fail_slot(self, envelope: Envelope, request: FailSlot, now: float) -> None:
-        if self._executors.get(request.resource_id) is not None:
-            error = NoResourceAvailable(f"{request.resource_id} lost the slot: {request.cause}")
-            self._interpret(self._pool.fail_allocation(request.allocation_id, error, now))
+        self._executors.require(request.resource_id, envelope.caller)
+        held = self._pool.held_at(request.resource_id)
+        if request.allocation_id not in [slot.allocation_id for slot in held]:
+            raise SlotNotFound(
+                f"this job has no slot {request.allocation_id} of {request.resource_id}",
+                allocation_id=request.allocation_id,
+            )
+        error = NoResourceAvailable(f"{request.resource_id} lost the slot: {request.cause}")
+        self._interpret(self._pool.fail_allocation(request.allocation_id, error, now))
         envelope.reply.succeed(EMPTY)
 
     def _allocation_failed(
         self, envelope: Envelope, request: NotifyAllocationFailure, now: float
     ) -> None:
-        kind = getattr(errors, request.error or "", NoResourceAvailable)
-        self._interpret(self._pool.fail_allocation(request.allocation_id, kind(request.cause), now))
+        error = error_of(request)
+        self._interpret(self._pool.fail_allocation(request.allocation_id, error, now))
         envelope.reply.succeed(EMPTY)
 
     def _disconnect_executor(

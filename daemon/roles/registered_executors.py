@@ -8,14 +8,27 @@ from protocol.errors import InvalidParams
 from protocol.ids import InstanceId, ResourceId
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class RegisteredExecutor:
-    """One registration of one executor."""
+    """One registration of one executor.
+
+    ``has_reported``: it knows of the registration; before, an answer to a beat is no report (E31).
+    """
 
     instance_id: InstanceId
     resource_id: ResourceId
     caller: Caller
     peer: Peer
+    has_reported: bool = False
+
+
+def name_taken(resource_id: ResourceId) -> InvalidParams:
+    """The refusal of a name that a living executor of another connection has."""
+    return InvalidParams(
+        f"params.resource_id: {resource_id!r} belongs to another living executor",
+        path="params.resource_id",
+        expected="a name that no other registered executor has",
+    )
 
 
 class RegisteredExecutors:
@@ -30,15 +43,20 @@ class RegisteredExecutors:
         """An executor may register again, also over a new connection; not with another's name.
 
         Raises:
-            InvalidParams: a living executor of another connection has this name.
+            InvalidParams: a living executor of another connection has this name, or this connection
+                is that of another executor (a beat could not say which of them it is for).
         """
         known = self._by_name.get(resource_id)
         if known is not None and known.caller is not caller:
-            raise InvalidParams(
-                f"params.resource_id: {resource_id!r} belongs to another living executor",
-                path="params.resource_id",
-                expected="a name that no other registered executor has",
-            )
+            raise name_taken(resource_id)
+        for instance_id in self.of(caller):
+            mine = self._by_instance[instance_id].resource_id
+            if mine != resource_id:
+                raise InvalidParams(
+                    f"params.resource_id: {mine!r} registered over this connection",
+                    path="params.resource_id",
+                    expected=f"{mine!r}, or a connection of its own",
+                )
 
     def add(self, executor: RegisteredExecutor, now: float) -> None:
         """Register."""

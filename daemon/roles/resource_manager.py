@@ -23,6 +23,7 @@ from daemon.core.slot_manager import (
     SlotManagerSettings,
     SlotRequest,
 )
+from daemon.roles.allocation_failures import notice_of
 from daemon.roles.calls import Calls
 from daemon.roles.drains import Drains
 from daemon.roles.leadership import Term
@@ -34,6 +35,7 @@ from daemon.roles.services import Services
 from daemon.wire.peers import Caller
 from protocol.errors import MethodNotFound, SlotdError, SlotOccupied, UnknownRequest
 from protocol.ids import (
+    HEX_ID,
     RESOURCE_MANAGER,
     AllocationId,
     InstanceId,
@@ -42,7 +44,7 @@ from protocol.ids import (
 )
 from protocol.messages.calls import EMPTY, Empty
 from protocol.messages.client import DrainExecutor
-from protocol.messages.job_master import HeartbeatOfJobMaster, NotifyAllocationFailure
+from protocol.messages.job_master import HeartbeatOfJobMaster
 from protocol.messages.resource_manager import (
     CancelSlotRequest,
     DisconnectJobMaster,
@@ -69,6 +71,7 @@ from protocol.messages.task_executor import (
     RequestSlotOfExecutor,
     SlotReport,
 )
+from protocol.messages.values import SlotStatus
 from protocol.news import News
 
 log = structlog.get_logger()
@@ -152,7 +155,7 @@ class ResourceManager:
         for instance_id in self._executors.beats.expire(now):
             self._lose_executor(instance_id, "no heartbeat", now, tell=True)
         for instance_id in self._executors.beats.due_to_send(now):
-            self._beat_executor(instance_id)
+            self._beat_executor(instance_id, now)
         self._jobs.expire(now)
         for job in self._jobs.beats.due_to_send(now):
             self._beat_job(job)
@@ -186,6 +189,9 @@ class ResourceManager:
 
     def _report_slots(self, envelope: Envelope, request: ReportSlots, now: float) -> None:
         known, effects = self._manager.report_slots(request.instance_id, request.slot_report, now)
+        executor = self._executors.get(request.instance_id)
+        if executor is not None:
+            executor.has_reported = True
         envelope.reply.succeed(SlotReportTaken(known))
         self._interpret(effects)
 
@@ -212,18 +218,29 @@ class ResourceManager:
                 self._calls.tell(executor.peer, DisconnectFromExecutor(RESOURCE_MANAGER, cause))
             self._interpret(self._manager.lose_executor(instance_id, cause, now))
 
-    def _beat_executor(self, instance_id: InstanceId) -> None:
+    def _beat_executor(self, instance_id: InstanceId, asked_at: float) -> None:
         executor = self._executors.get(instance_id)
         if executor is None:
             return
 
         def alive(answer: SlotReport, now: float) -> None:
+            if executor.has_reported:
+                try:
+                    self._believe(instance_id, answer.slot_report, now, asked_at)
+                except SlotdError as impossible:  # as an answer of the wrong form: no beat
+                    log.warning("bad_report", executor=executor.resource_id, why=impossible.message)
+                    return
             if self._executors.beats.beat(instance_id, now):
                 self._services.newsroom.heard(executor.resource_id)
-                self._interpret(self._manager.report_slots(instance_id, answer.slot_report, now)[1])
 
         beat = HeartbeatOfExecutor(sender=RESOURCE_MANAGER)
         self._calls.start(executor.peer, beat, alive, _wait_for_the_timeout)
+
+    def _believe(
+        self, instance_id: InstanceId, report: list[SlotStatus], now: float, asked_at: float
+    ) -> None:
+        _, effects = self._manager.report_slots(instance_id, report, now, asked_at)
+        self._interpret(effects)
 
     def _drain(self, envelope: Envelope, request: DrainExecutor, now: float) -> None:
         self._interpret(self._manager.drain_executor(request.resource_id, now))
@@ -358,7 +375,7 @@ class ResourceManager:
         error: SlotdError,
         now: float,
     ) -> None:
-        holder = error.data.get("allocation_id") if isinstance(error, SlotOccupied) else None
+        holder = _holder_in(error) if isinstance(error, SlotOccupied) else None
         self._interpret(
             self._manager.slot_refused(slot, instance, allocation, error.message, holder, now)
         )
@@ -372,16 +389,7 @@ class ResourceManager:
         job = self._jobs.get(effect.job_id)
         if job is None:
             return
-        self._calls.tell(
-            job.peer,
-            NotifyAllocationFailure(
-                leader_id=job.job_master_id,
-                job_id=effect.job_id,
-                allocation_id=effect.allocation_id,
-                cause=effect.error.message,
-                error=type(effect.error).__name__,
-            ),
-        )
+        self._calls.tell(job.peer, notice_of(effect, job.job_master_id))
 
     def _may_go(self, effect: AskExecutorForRelease, now: float) -> None:
         self._interpret(self._manager.executor_may_go(effect.instance_id, effect.idle_since, now))
@@ -390,6 +398,14 @@ class ResourceManager:
         executor = self._executors.get(effect.instance_id)
         if executor is not None:
             self._calls.tell(executor.peer, DisconnectFromExecutor(RESOURCE_MANAGER, effect.cause))
+
+
+def _holder_in(occupied: SlotOccupied) -> AllocationId | None:
+    """Whom the executor names; the data of an error come as they are from the wire."""
+    holder = occupied.data.get("allocation_id")
+    if isinstance(holder, str) and HEX_ID.fullmatch(holder):
+        return AllocationId(holder)
+    return None
 
 
 def _wait_for_the_timeout(_: SlotdError, __: float) -> None:

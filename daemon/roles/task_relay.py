@@ -83,7 +83,7 @@ class TaskRelay:
 
     async def output(self, notification: TaskOutputOfExecutor) -> None:
         """Forward a chunk, waiting while the watcher's buffer is full: its command waits too."""
-        task = self.tasks.get(notification.task_id)
+        task = self._task_of(notification)
         if task is None:
             return
         chunk = _output(notification)
@@ -100,7 +100,7 @@ class TaskRelay:
 
         The next chunk's offset shows the gap.
         """
-        task = self.tasks.get(notification.task_id)
+        task = self._task_of(notification)
         if task is None:
             return
         if not task.announced:
@@ -110,7 +110,7 @@ class TaskRelay:
 
     def finished(self, notification: TaskFinishedAtExecutor) -> None:
         """A task ended; its watcher is told after all of its output."""
-        task = self.tasks.get(notification.task_id)
+        task = self._task_of(notification)
         if task is not None:
             self._finish(
                 task,
@@ -121,6 +121,14 @@ class TaskRelay:
                     cause=notification.cause,
                 ),
             )
+
+    def _task_of(
+        self, notification: TaskOutputOfExecutor | TaskFinishedAtExecutor
+    ) -> RelayedTask | None:
+        """The task that an executor speaks of; None when it is not that executor's."""
+        task = self.tasks.get(notification.task_id)
+        is_its = task is not None and task.resource_id == notification.resource_id
+        return task if is_its else None
 
     def fail(self, request_id: RequestId, cause: str) -> None:
         """The slot of a request is gone, and what ran in it."""

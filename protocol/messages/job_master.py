@@ -75,13 +75,17 @@ class FailSlot(FencedRequest[Empty]):
 
 @attrs.frozen(kw_only=True)
 class NotifyAllocationFailure(FencedRequest[Empty]):
-    """The ResourceManager gave an allocation up (D20, D32, H18). ``error``: its type's name."""
+    """The ResourceManager gave an allocation up (D20, D32, H18).
+
+    ``error``: its type's name; ``nearest``: of NoResourceAvailable, what comes nearest.
+    """
 
     METHOD: ClassVar[str] = "job_master.notify_allocation_failure"
     job_id: JobId
     allocation_id: AllocationId
     cause: str
     error: str | None = None
+    nearest: str | None = None
 
 
 @attrs.frozen(kw_only=True)

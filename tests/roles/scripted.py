@@ -160,6 +160,8 @@ def job_leader(cluster: Cluster, job_id: JobId) -> LeaderId:
 
 async def registered(cluster: Cluster, name: str = "licences", slots: int = 1) -> ScriptedExecutor:
     """A scripted executor that is registered and has reported."""
+    while RESOURCE_MANAGER not in cluster.services.newsroom.state.leaders:
+        await cluster.services.newsroom.wait_for_news()
     worker = ScriptedExecutor(cluster.host, name, slots)
     await worker.register(leader_of(cluster))
     assert (await worker.report_slots(leader_of(cluster))).known
@@ -171,7 +173,7 @@ async def settled() -> None:
     await trio.testing.wait_all_tasks_blocked()
 
 
-def picture(cluster: Cluster) -> tuple[Snapshot, dict[str, list[SlotStatus]]]:
+def picture(cluster: Cluster) -> tuple[Snapshot, dict[ResourceId, list[SlotStatus]]]:
     """All that a refused call must leave as it is, the number of the newest event included."""
     snapshot = cluster.services.newsroom.state.snapshot(0.0)
     executors = [attrs.evolve(view, last_heartbeat=0.0) for view in snapshot.executors]
@@ -191,14 +193,13 @@ async def refusal_of(
 
     ``executor``: a hosted one that is called itself; else the call goes where its method belongs.
     """
+    submit = cluster.host.switchboard.submit
+    if executor is not None:
+        submit = cluster.host.executors[ResourceId(executor)].mailbox.submit
     await settled()
     before = picture(cluster)
     with pytest.raises(error) as refusal:
-        if executor is None:
-            await caller.call(request)
-        else:
-            mailbox = cluster.host.executors[ResourceId(executor)].mailbox
-            await NearPeer(mailbox.submit, caller).call(request)
+        await NearPeer(submit, caller).call(request)
     await settled()
     assert picture(cluster) == before
     assert type(refusal.value) is error

@@ -1,6 +1,7 @@
 """A fence of yesterday, and nobody who leads: every fenced method refuses, and changes nothing."""
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 import pytest
@@ -71,9 +72,9 @@ class Today:
     instance: InstanceId
 
 
-Make = Callable[[LeaderId, Today], FencedRequest[object]]
+Make = Callable[[LeaderId, Today], FencedRequest[Any]]
 
-RESOURCE_MANAGERS: dict[type[FencedRequest[object]], Make] = {
+RESOURCE_MANAGERS: dict[type[FencedRequest[Any]], Make] = {
     RegisterTaskExecutor: lambda fence, today: RegisterTaskExecutor(
         leader_id=fence,
         resource_id=ResourceId("te-2"),
@@ -121,7 +122,7 @@ RESOURCE_MANAGERS: dict[type[FencedRequest[object]], Make] = {
     ),
 }
 
-JOB_MASTERS: dict[type[FencedRequest[object]], Make] = {
+JOB_MASTERS: dict[type[FencedRequest[Any]], Make] = {
     RegisterExecutorAtJob: lambda fence, today: RegisterExecutorAtJob(
         leader_id=fence, job_id=today.job, resource_id=ResourceId("te-2"), host="host"
     ),
@@ -146,7 +147,7 @@ JOB_MASTERS: dict[type[FencedRequest[object]], Make] = {
     ),
 }
 
-TASK_EXECUTORS: dict[type[FencedRequest[object]], Make] = {
+TASK_EXECUTORS: dict[type[FencedRequest[Any]], Make] = {
     RequestSlotOfExecutor: lambda fence, today: RequestSlotOfExecutor(
         leader_id=fence,
         slot_id=SlotId("te-1_1"),
@@ -186,9 +187,9 @@ def test_every_fenced_method_is_tried_here() -> None:
 
 @pytest.mark.parametrize(("method", "make"), RESOURCE_MANAGERS.items(), ids=named)
 async def test_a_fence_of_an_earlier_resource_manager_is_refused(
-    method: type[FencedRequest[object]], make: Make, autojump_clock: trio.abc.Clock
+    method: type[FencedRequest[Any]], make: Make, autojump_clock: trio.abc.Clock
 ) -> None:
-    """A16, L11, X307, promise 4: the leader id of the term before."""
+    """L11, X305, promise 4: the leader id of the term before."""
     async with running(executor("te-1", P, P)) as cluster:
         client, today = await work(cluster)
         yesterday = leader_of(cluster)
@@ -204,7 +205,7 @@ async def test_a_fence_of_an_earlier_resource_manager_is_refused(
 
 @pytest.mark.parametrize(("method", "make"), JOB_MASTERS.items(), ids=named)
 async def test_a_fence_of_an_earlier_job_master_is_refused(
-    method: type[FencedRequest[object]], make: Make, autojump_clock: trio.abc.Clock
+    method: type[FencedRequest[Any]], make: Make, autojump_clock: trio.abc.Clock
 ) -> None:
     """X013, L11, promise 4: the leader id of the term before."""
     async with running(executor("te-1", P, P)) as cluster:
@@ -218,7 +219,7 @@ async def test_a_fence_of_an_earlier_job_master_is_refused(
 
 @pytest.mark.parametrize(("method", "make"), TASK_EXECUTORS.items(), ids=named)
 async def test_an_executor_refuses_leaders_of_yesterday(
-    method: type[FencedRequest[object]], make: Make, autojump_clock: trio.abc.Clock
+    method: type[FencedRequest[Any]], make: Make, autojump_clock: trio.abc.Clock
 ) -> None:
     """B15, E04, E15: the ResourceManager and the JobMaster of the terms before."""
     async with running(executor("te-1", P, P)) as cluster:
@@ -240,7 +241,7 @@ async def test_what_an_executor_tells_an_earlier_job_master_reaches_nobody(
         await client.call(RevokeLeader(job_master(today.job)))
         await trio.sleep(1)
         before = picture(cluster)
-        about = {
+        about: dict[str, Any] = {
             "job_id": today.job,
             "leader_id": today.job_master,
             "resource_id": TE1,
@@ -265,7 +266,7 @@ async def test_what_an_executor_tells_an_earlier_job_master_reaches_nobody(
 async def test_where_no_resource_manager_leads_nothing_is_taken(
     make: Make, autojump_clock: trio.abc.Clock
 ) -> None:
-    """B08, promise 4: NotLeader, whatever fence is named; another candidate has the term."""
+    """L11, promise 4: NotLeader, whatever fence is named; another candidate has the term."""
     async with running(executor("te-1", P, P)) as cluster:
         client, today = await work(cluster)
         yesterday = leader_of(cluster)
@@ -288,7 +289,7 @@ async def test_where_no_resource_manager_leads_nothing_is_taken(
 async def test_where_no_job_master_leads_nothing_is_taken(
     make: Make, autojump_clock: trio.abc.Clock
 ) -> None:
-    """H15, promise 4: the job is open, its JobMaster is between two terms."""
+    """L11, H15, promise 4: the job is open, its JobMaster is between two terms."""
     async with running(executor("te-1", P, P)) as cluster:
         client, today = await work(cluster)
         async with cluster.services.election.campaign(job_master(today.job), "elsewhere:1"):
@@ -300,7 +301,7 @@ async def test_where_no_job_master_leads_nothing_is_taken(
     ("method", "error"), [(RequestSlotOfExecutor, SlotAllocationFailed), (SubmitTask, NotLeader)]
 )
 async def test_an_executor_without_leaders_takes_nothing(
-    method: type[FencedRequest[object]],
+    method: type[FencedRequest[Any]],
     error: type[SlotdError],
     autojump_clock: trio.abc.Clock,
 ) -> None:
