@@ -4,6 +4,7 @@ The machine plays the executors and the jobs. Its executors have slot tables of 
 reach them in order, but their messages reach the SlotManager in any order, late, or not at all.
 """
 
+import random
 from collections import deque
 
 import attrs
@@ -59,6 +60,8 @@ class Table:
     profiles: dict[SlotId, ResourceProfile]
     holders: dict[SlotId, AllocationId | None]
     inbox: deque[AskExecutorForSlot | FreeSlotAtInstance] = attrs.field(factory=deque)
+    accepted: set[AllocationId] = attrs.field(factory=set)
+    """What the jobs took when it was offered: not freed again because a request was withdrawn."""
 
     def report(self) -> list[SlotStatus]:
         return [
@@ -118,6 +121,9 @@ class SlotManagerMachine(RuleBasedStateMachine):
         self.waiting: dict[AllocationId, ResourceProfile] = {}
         self.assigned: dict[AllocationId, SlotId] = {}
         self.arrivals = 0
+        for name in NAMES[:2]:
+            self.register(name, [P, P, B], keep=False)
+            self.deliver(self.messages.pop())
 
     # --- the effects, and what they must never be
 
@@ -176,6 +182,7 @@ class SlotManagerMachine(RuleBasedStateMachine):
         holder = table.holders[slot_id]
         if holder is not None:
             table.holders[slot_id] = None
+            table.accepted.discard(holder)
             self.messages.append(Message("available", table, slot_id, holder))
 
     # --- executors
@@ -188,6 +195,7 @@ class SlotManagerMachine(RuleBasedStateMachine):
         old = self.tables.get(resource_id)
         if old is not None and keep:
             table = Table(instance_id, resource_id, old.profiles, old.holders)
+            table.accepted = old.accepted
         else:
             ids = {SlotId(f"{name}_{number}"): p for number, p in enumerate(slots)}
             table = Table(instance_id, resource_id, ids, dict.fromkeys(ids))
@@ -224,6 +232,14 @@ class SlotManagerMachine(RuleBasedStateMachine):
         self.take(self.cluster.manager.drain_executor(table.resource_id, self.cluster.now))
 
     @precondition(lambda self: self.tables)
+    @rule(which=any_of)
+    def evict(self, which: int) -> None:
+        table = self.pick(which)
+        manager, now = self.cluster.manager, self.cluster.now
+        self.take(manager.drain_executor(table.resource_id, now))
+        self.take(manager.evict_executor(table.resource_id, "drained", now))
+
+    @precondition(lambda self: self.tables)
     @rule(which=any_of, mood=st.sampled_from(["well", "well", "well", "refuse"]))
     def executor_works(self, which: int, mood: str) -> None:
         """It handles the next call; then its answer is on its way."""
@@ -235,7 +251,8 @@ class SlotManagerMachine(RuleBasedStateMachine):
         self, table: Table, call: AskExecutorForSlot | FreeSlotAtInstance, mood: str
     ) -> None:
         if isinstance(call, FreeSlotAtInstance):
-            self.release(table, table.slot_of(call.allocation_id))
+            if call.even_if_accepted or call.allocation_id not in table.accepted:
+                self.release(table, table.slot_of(call.allocation_id))
             return
         slot_id, allocation_id = call.slot_id, call.allocation_id
         holder = table.holders.get(slot_id)
@@ -248,12 +265,25 @@ class SlotManagerMachine(RuleBasedStateMachine):
         else:
             elsewhere = [t for t in self.tables.values() if t.slot_of(allocation_id)]
             table.holders[slot_id] = allocation_id
+            if self.arrivals % 2:
+                table.accepted.add(allocation_id)
             self.messages.append(Message("granted", table, slot_id, allocation_id))
             if elsewhere and table not in elsewhere:
                 self.release(table, slot_id)  # the job has it already and refuses the offer
 
     def pick(self, which: int) -> Table:
         return list(self.tables.values())[which % len(self.tables)]
+
+    @rule(order=st.randoms(use_true_random=False), mood=st.sampled_from(["well", "refuse"]))
+    def everybody_works(self, order: random.Random, mood: str) -> None:
+        """Every call is handled, and the answers arrive in any order."""
+        for table in self.tables.values():
+            while table.inbox:
+                self.handle(table, table.inbox.popleft(), mood)
+        arriving, self.messages = self.messages, []
+        order.shuffle(arriving)
+        for message in arriving:
+            self.deliver(message)
 
     @precondition(lambda self: any(table.inbox for table in self.tables.values()))
     @rule(which=any_of)
@@ -330,6 +360,11 @@ class SlotManagerMachine(RuleBasedStateMachine):
             return
         assert noted or effects == []
         self.take(effects)
+
+    @rule(first=st.integers(0, 8), profile=profiles)
+    def several_requests(self, first: int, profile: ResourceProfile) -> None:
+        for number in range(first, first + 4):
+            self.request(AllocationId(f"a{number}"), profile, FOR_EVER)
 
     @rule(allocation_id=allocations)
     def cancel(self, allocation_id: AllocationId) -> None:
