@@ -78,6 +78,12 @@ class Session:
         """Hang up."""
         self._lines.close()
 
+    def expect_any(self) -> str:
+        """The method of the next message."""
+        self.asked = json.loads(self._lines.readline())
+        method: str = self.asked["method"]
+        return method
+
     def expect(self, method: str) -> dict[str, Any]:
         """The parameters of the next message, which must be this one."""
         line = self._lines.readline()

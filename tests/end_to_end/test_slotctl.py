@@ -150,6 +150,11 @@ def test_what_would_wait_is_75_at_once_and_124_after_a_while(
     assert slotctl("run", "--cpu", "1", "--wait", "100ms", "--", "true").returncode == 124
 
 
+def test_immediate_takes_a_slot_that_is_free(slotctl: Slotctl) -> None:
+    done = slotctl("run", "--cpu", "1", "--immediate", "--", "echo", "here")
+    assert (done.returncode, done.stdout) == (0, "here\n"), done.stderr
+
+
 def test_who_waits_is_listed_explained_and_cancelled(
     slotctl: Slotctl, start: Start, link: Link
 ) -> None:

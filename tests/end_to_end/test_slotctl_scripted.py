@@ -22,7 +22,7 @@ from tests.end_to_end.scripted_slotd import (
     job,
     snapshot,
 )
-from tui.ctl import lease
+from tui.ctl import watches
 from tui.ctl.__main__ import execute
 
 Play = Callable[[Callable[[Session], None]], None]
@@ -86,7 +86,6 @@ def test_run_passes_command_profile_and_surroundings_on(play: Play) -> None:
                 "memory_mb": 4096,
                 "extended": {"licence": 2.0, "gpu": 1.0},
             },
-            "queued": True,
             "timeout": 60.0,
             "preferred": [{"resource_id": "te-1"}, {"host": "lab3"}],
             "tag": "nightly",
@@ -229,7 +228,7 @@ def test_a_slot_granted_while_it_is_withdrawn_is_given_back_and_nothing_runs(pla
     ("options", "code", "data", "exit_code"),
     [
         ("", 3001, {"nearest": "te-1_0: 1 cpu, 512 MB"}, 78),
-        ("--immediate", 3001, {}, 75),
+        ("--job=nightly", 3001, {}, 75),
         ("--immediate=5s", 3002, {}, 75),
         ("--wait 5s", 3002, {}, 124),
         ("", 1004, {}, 75),
@@ -241,9 +240,11 @@ def test_a_refusal_has_the_exit_code_of_its_kind(
     play: Play, capfd: Capture, options: str, code: int, data: dict[str, object], exit_code: int
 ) -> None:
     def script(slotd: Session) -> None:
-        slotd.open_job()
+        slotd.let_in()
+        if "--job" in options:
+            slotd.exchange("cluster.snapshot", snapshot())
+        slotd.exchange("job.open", {"job_id": JOB, "leader_id": "f" * 32})
         asked = slotd.expect("slot.allocate")
-        assert asked["queued"] is (options != "--immediate")
         assert asked.get("timeout") == (5.0 if "5s" in options else None)
         slotd.refuse(code, "no slot\x1b[2J", **data)
         slotd.close_job()
@@ -253,6 +254,50 @@ def test_a_refusal_has_the_exit_code_of_its_kind(
     out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("slotctl: no slot\\x1b[2J\n")
+
+
+def explained(**facts: object) -> dict[str, object]:
+    return {"state": "PENDING", "reason": "", "position": None, "kinds": [], **facts}
+
+
+BUSY = {"profile": None, "slots": 4, "free": 0, "fits": True, "reason": "all in use"}
+FREE_BUT_SMALL = {**BUSY, "free": 4, "fits": False}
+FREE = {**BUSY, "free": 1}
+
+
+def test_immediate_gives_up_once_the_scheduler_found_no_slot(play: Play, capfd: Capture) -> None:
+    def script(slotd: Session) -> None:
+        slotd.open_job()
+        request_id = slotd.expect("slot.allocate")["request_id"]
+        for on_its_way in (
+            explained(state="WAITING_FOR_RESOURCE_MANAGER"),
+            explained(),
+            explained(position=1, kinds=[BUSY, FREE]),
+        ):
+            assert slotd.exchange("slot.explain", on_its_way)["request_id"] == request_id
+        slotd.exchange("slot.explain", explained(position=2, kinds=[BUSY, FREE_BUT_SMALL]))
+        slotd.close_job()
+
+    play(script)
+    assert execute(["run", "-n", "--immediate", "--", "x"]) == 75
+    assert capfd.readouterr() == ("", "slotctl: no slot that fits is free now\n")
+
+
+def test_immediate_takes_the_slot_that_it_gets(play: Play) -> None:
+    def script(slotd: Session) -> None:
+        slotd.open_job()
+        request_id = slotd.expect("slot.allocate")["request_id"]
+        asked = slotd.asked["id"]
+        slotd.exchange("slot.explain", explained(state="ASSIGNED"))
+        slotd.answer({"request_id": request_id, **GRANT}, to=asked)
+        while slotd.expect_any() == "slot.explain":
+            slotd.refuse(4003, "it does not wait")
+        slotd.answer({"task_id": TASK})
+        slotd.notify("task.finished", task_id=TASK, exit_code=0)
+        slotd.close_job()
+
+    play(script)
+    assert execute(["run", "-n", "--immediate", "--", "x"]) == 0
 
 
 def test_a_job_that_was_there_loses_only_our_request(play: Play) -> None:
@@ -397,8 +442,8 @@ def test_the_wait_is_explained_on_a_terminal_and_wiped_when_it_is_over(
     ours, theirs = pty.openpty()
     with open(theirs, "w") as terminal:  # noqa: PTH123  # a descriptor
         monkeypatch.setattr(sys, "stderr", terminal)
-        monkeypatch.setattr(lease, "STATUS_AFTER_S", 0.0)
-        monkeypatch.setattr(lease, "STATUS_EVERY_S", 0.0)
+        monkeypatch.setattr(watches, "STATUS_AFTER_S", 0.0)
+        monkeypatch.setattr(watches, "STATUS_EVERY_S", 0.0)
         play(script)
         assert execute(["run", "-n", "--", "x"]) == 0
         shown = os.read(ours, 4096).decode()

@@ -3,18 +3,15 @@
 import os
 import signal
 import sys
-import time
 from typing import Any, Self
 
-from protocol.connection import ResponseFrame
+from protocol.connection import RequestKey, ResponseFrame
 from protocol.errors import SlotRequestTimeout
 from tui.ctl.exits import USAGE, WOULD_WAIT, Failure, Interrupted, LinkLost, Refused
 from tui.ctl.link import Link, result_of
-from tui.ctl.phrases import waiting
 from tui.ctl.signals import Signals
+from tui.ctl.watches import Impatience, StatusLine, Watch
 
-STATUS_AFTER_S = 2.0
-STATUS_EVERY_S = 1.0
 GIVE_BACK_TIMEOUT_S = 15.0
 ID_DIGITS = set("0123456789abcdef")
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -53,11 +50,9 @@ def allocation_of(values: dict[str, Any]) -> dict[str, Any]:
     """
     if "immediate" in values and "wait" in values:
         raise Failure("--immediate and --wait exclude each other", USAGE)
-    params: dict[str, Any] = {"profile": profile_of(values), "queued": True}
+    params: dict[str, Any] = {"profile": profile_of(values)}
     timeout = values.get("immediate", values.get("wait"))
-    if timeout == 0:
-        params["queued"] = False
-    elif timeout is not None:
+    if timeout:
         params["timeout"] = timeout
     if values.get("prefer"):
         params["preferred"] = values["prefer"]
@@ -111,19 +106,24 @@ class Lease:
         params = allocation_of(self._values)
         self._enter_job()
         key = self._link.send("slot.allocate", {**self.ids, **params})
-        with StatusLine(self._link, self.ids) as status:
+        with self._watch() as watch:
             try:
-                grant: dict[str, Any] = self._answer(key, status)
+                grant: dict[str, Any] = self._answer(key, watch)
             except Refused as refused:
                 if refused.code == SlotRequestTimeout.code and "immediate" in self._values:
                     refused.exit_code = WOULD_WAIT
                 raise
         return grant
 
-    def _answer(self, key: int | str, status: "StatusLine") -> Any:
+    def _watch(self) -> Watch:
+        if self._values.get("immediate") == 0:
+            return Impatience(self._link, self.ids)
+        return (StatusLine if sys.stderr.isatty() else Watch)(self._link, self.ids)
+
+    def _answer(self, key: RequestKey, watch: Watch) -> Any:
         withdrawn: int | None = None
         while True:
-            frame = self._link.receive(status.next_in())
+            frame = self._link.receive(watch.next_in())
             number = self._signals.take()
             if number is not None and withdrawn is not None:
                 raise Interrupted(number)
@@ -131,9 +131,10 @@ class Lease:
                 withdrawn = number
                 self._link.cancel(key)
             if not isinstance(frame, ResponseFrame):
-                status.tick()
+                watch.tick()
             elif frame.id != key:
-                status.take(frame)
+                if watch.take(frame):
+                    raise Failure("no slot that fits is free now", WOULD_WAIT)
             elif withdrawn is not None:
                 raise Interrupted(withdrawn)
             else:
@@ -153,54 +154,6 @@ class Lease:
             advice = "give one of their ids: " + ", ".join(found[:5])
             raise Failure(f"{len(found)} jobs have the name {wanted!r}", USAGE, advice=advice)
         return found[0] if found else None
-
-
-class StatusLine:
-    """Why we still wait, on a terminal: after 2 s, once a second, wiped when it is over."""
-
-    def __init__(self, link: Link, ids: dict[str, Any]) -> None:
-        self._link = link
-        self._ids = ids
-        self._began = time.monotonic()
-        self._next = self._began + STATUS_AFTER_S
-        self._asked: int | str | None = None
-        self._drawn = False
-        self._wanted = sys.stderr.isatty()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._drawn:
-            self._draw("")
-
-    def next_in(self) -> float | None:
-        """Seconds until ``tick`` has something to do; None: never."""
-        return max(0.0, self._next - time.monotonic()) if self._wanted else None
-
-    def tick(self) -> None:
-        """Ask again if it is time; never twice without an answer."""
-        if self._wanted and time.monotonic() >= self._next:
-            self._next = time.monotonic() + STATUS_EVERY_S
-            if self._asked is None:
-                self._asked = self._link.send("slot.explain", self._ids)
-
-    def take(self, frame: ResponseFrame) -> None:
-        """Show an explanation; other answers are not ours."""
-        if frame.id != self._asked:
-            return
-        self._asked = None
-        if frame.error is None:
-            from protocol.clean import clean_deep
-
-            width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-            waited = time.monotonic() - self._began
-            self._draw(waiting(clean_deep(frame.result), waited, width))
-
-    def _draw(self, text: str) -> None:
-        self._drawn = bool(text)
-        sys.stderr.write(f"\r\x1b[K{text}")
-        sys.stderr.flush()
 
 
 def is_id(text: str) -> bool:
