@@ -40,10 +40,13 @@ class JobConnectionsOwner(Protocol):
 
 @attrs.define(eq=False)
 class _Connection:
-    """One watched job. ``changed`` is set, and replaced, whenever ``leader_id`` changes."""
+    """One watched job, until ``over``.
+
+    ``changed`` is set, and replaced, whenever ``leader_id`` changes.
+    """
 
     address: str
-    finding: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    over: trio.Event = attrs.field(factory=trio.Event)
     registering: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     peer: Peer | None = None
     leader_id: LeaderId | None = None
@@ -100,7 +103,7 @@ class JobConnections:
         connection = self._jobs.get(job_id)
         if connection is not None:
             self._interpret(self._watch.remove_job(job_id, cause))
-            connection.finding.cancel()
+            connection.over.set()
             connection.lead(None)
             del self._jobs[job_id]
 
@@ -161,8 +164,7 @@ class JobConnections:
 
             self._mailbox.put(announced)
 
-        with connection.finding:
-            await self._finder.find(job_id, connection.address, announce)
+        await self._finder.find(job_id, connection.address, announce, connection.over)
 
     def _announced(self, job_id: JobId, leader: LeaderInformation | None) -> None:
         if leader is None:

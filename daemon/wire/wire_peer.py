@@ -50,12 +50,18 @@ async def dial(
 async def speak(
     session: Session, stream: trio.abc.Stream, hello: Hello
 ) -> AsyncGenerator[None, None]:
-    """Carry a session over a stream that is connected, hello said, for the length of the block."""
+    """Carry a session over a stream that is connected, hello said, for the length of the block.
+
+    After the block, what is queued is still sent; not when the block is cancelled or raises.
+    """
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(carry, session, stream)
             await session.call(hello)
             yield
+            session.end(PeerGone("this end hung up"))
+            with trio.move_on_after(session.limits.linger_s):
+                await session.gone()
             nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
         # The nursery is a means: what the block raised is what its user must see.
