@@ -90,6 +90,16 @@ def test_profiles_that_are_gone_leave_nothing_behind() -> None:
     assert lanes.first(ResourceProfile(0.25, 1)) is kept
 
 
+def test_items_that_were_taken_out_of_the_middle_do_not_come_up_again() -> None:
+    lane = Lane[Thing](P, 0)
+    things = [Thing(serial, P) for serial in range(4)]
+    for thing in things:
+        lane.add(thing)
+    for number in (1, 2, 0):
+        assert lane.discard(things[number])
+    assert lane.first() is things[3]
+
+
 def test_a_lane_forgets_what_was_taken_out_of_its_middle() -> None:
     lane = Lane[Thing](P, 0)
     first = Thing(0, P)
