@@ -1,5 +1,6 @@
 """What every Peer does, near or far. A new kind of peer is added to ``PEERS`` alone."""
 
+import math
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -9,13 +10,14 @@ import pytest
 import trio
 import trio.testing
 
+from daemon.roles.mailbox import Envelope, Mailbox, NearPeer
 from daemon.wire.limits import WireCounters, WireLimits
-from daemon.wire.peers import Caller, Peer, Reply
+from daemon.wire.peers import Caller, Peer, Reply, Withdraw
 from daemon.wire.sessions import Session
 from daemon.wire.wire_peer import speak
 from protocol.errors import NoResourceAvailable, PeerGone, SlotOccupied
 from protocol.ids import AllocationId, JobId, RequestId, ResourceId, SlotId, TaskId
-from protocol.messages.calls import EMPTY, Request
+from protocol.messages.calls import EMPTY, Notification, Request
 from protocol.messages.client import AllocateSlot, ReleaseSlot, SlotReleased, TaskOutput
 from protocol.messages.session import Hello
 from protocol.messages.task_executor import FreeSlot
@@ -77,7 +79,50 @@ async def called_back() -> AsyncGenerator[Callee, None]:
             yield Callee(wire.session, gateway, dialled.close)
 
 
-PEERS: list[Callable[[], AbstractAsyncContextManager[Callee]]] = [far, called_back]
+@attrs.define(eq=False)
+class PassingRole:
+    """A role that passes what its mailbox has on to a gateway, and fails it when it dies."""
+
+    gateway: NotingGateway
+    mailbox: Mailbox
+    handled: dict[Envelope, Withdraw] = attrs.field(factory=dict[Envelope, Withdraw])
+    next_deadline: float = math.inf
+
+    def handle(self, envelope: Envelope, now: float) -> None:
+        submit = self.gateway.submit
+        self.handled[envelope] = submit(envelope.request, envelope.reply, envelope.caller)
+
+    def withdraw(self, envelope: Envelope, now: float) -> None:
+        self.handled[envelope]()
+
+    def expire(self, now: float) -> None:
+        pass
+
+    async def deliver(self, notification: Notification) -> None:
+        self.gateway.notice(notification, nobody)
+
+    def die(self) -> None:
+        gone = PeerGone("the role is gone")
+        self.mailbox.close(gone)
+        for envelope in self.handled:
+            envelope.reply.fail(gone)
+
+
+nobody: Any = None
+
+
+@asynccontextmanager
+async def near() -> AsyncGenerator[Callee, None]:
+    """In this process: through the mailbox of a role."""
+    role = PassingRole(NotingGateway(), Mailbox())
+    peer = NearPeer(role.mailbox.submit, nobody, role.deliver)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(role.mailbox.serve, role)
+        yield Callee(peer, role.gateway, role.die)
+        nursery.cancel_scope.cancel()
+
+
+PEERS: list[Callable[[], AbstractAsyncContextManager[Callee]]] = [far, called_back, near]
 """The factories: each opens a Callee around a NotingGateway."""
 
 for_every_peer = pytest.mark.parametrize("open_callee", PEERS)
