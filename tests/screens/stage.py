@@ -5,7 +5,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import attrs
-from textual.geometry import Region
+from textual import events
+from textual.drivers.headless_driver import HeadlessDriver
+from textual.geometry import Size
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from protocol.ids import AllocationId, JobId
@@ -26,6 +29,9 @@ from tui.dashboard.view.glyphs import UNICODE, Glyphs
 
 LIVE = LinkStatus(LinkState.LIVE, "10.0.3.7:6123", "prod-a", heard_at=0.0)
 SIZES = [(80, 24), (140, 40)]
+SETTLED_AFTER = 4
+"""A message may cause a message; deeper than this nothing goes."""
+CHARACTERS = {"slash": "/", "question_mark": "?"}
 
 
 @attrs.define
@@ -67,28 +73,43 @@ class Stage:
     clock: Clock
     link: RecordingLink
 
+    async def settle(self) -> None:
+        """Let every widget take its messages; nothing here looks at a clock."""
+        for _ in range(SETTLED_AFTER):
+            await self.pilot._wait_for_screen()
+            self.app.screen._on_timer_update()
+
     async def show(self, news: Sequence[LinkNews] = ()) -> None:
         """Let news in and draw."""
         if news:
             self.app.ingest(news)
         self.app.flush()
-        await self.pilot.pause()
+        await self.settle()
 
     async def wait(self, seconds: float) -> None:
         """Let time pass, with a tick at its end."""
         self.clock.now += seconds
         self.app.tick()
-        await self.pilot.pause()
+        await self.settle()
 
     async def press(self, *keys: str) -> None:
-        """Press keys and draw."""
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
+        """Press keys, by name or as characters, and draw after each."""
+        for key in keys:
+            character = key if len(key) == 1 else CHARACTERS.get(key)
+            name = _character_to_key(key) if len(key) == 1 else key
+            self.app.post_message(events.Key(name, character))
+            await self.settle()
 
     async def resize(self, width: int, height: int) -> None:
         """Another size of the terminal."""
-        await self.pilot.resize_terminal(width, height)
-        await self.pilot.pause()
+        size = Size(width, height)
+        driver = self.app._driver
+        assert isinstance(driver, HeadlessDriver)
+        driver._size = size
+        self.app.post_message(events.Resize(size, size))
+        for _ in range(2 * SETTLED_AFTER):
+            await self.settle()
+        assert self.app.screen.size == size
 
     def lines(self) -> list[str]:
         """The picture as text, one string a row."""
@@ -102,11 +123,12 @@ class Stage:
         """The picture with its styles."""
         return [list(strip) for strip in self.app.screen._compositor.render_strips()]
 
-    def redraw(self) -> None:
-        """Forget every drawn line of every pane."""
+    async def redraw(self) -> None:
+        """Forget every drawn line of every pane, and draw them all."""
         for pane in self.app.page.panes():
             pane.notify_style_update()
-            pane.refresh(Region(0, 0, *pane.size))
+            pane.refresh()
+        await self.settle()
 
 
 def on_stage(
@@ -120,8 +142,9 @@ def on_stage(
         clock, link = Clock(), RecordingLink()
         app = SlotTop(lambda _: link, glyphs=glyphs, fps=1000, clock=clock, ticking=False)
         async with app.run_test(size=size) as pilot:
-            await pilot.pause()
-            await play(Stage(app, pilot, clock, link))
+            stage = Stage(app, pilot, clock, link)
+            await stage.settle()
+            await play(stage)
 
     asyncio.run(run())
 

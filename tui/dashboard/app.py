@@ -9,11 +9,10 @@ from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.timer import Timer
-from textual.widgets import Footer
 
 from protocol.ids import AllocationId, JobId
 from protocol.snapshot import RequestView
-from tui.dashboard.keys import EVERYWHERE, PAGES
+from tui.dashboard.keys import EVERYWHERE, PAGES, SHOWN
 from tui.dashboard.link.news import EventsCame, LinkNews, SnapshotTaken
 from tui.dashboard.pages.book import make_page
 from tui.dashboard.pages.page import Page
@@ -29,6 +28,7 @@ from tui.dashboard.view.glyphs import ASCII, UNICODE, Glyphs
 from tui.dashboard.view.phrase import Phrase, Role
 from tui.dashboard.widgets.board import Board
 from tui.dashboard.widgets.filter_line import FilterLine
+from tui.dashboard.widgets.key_line import KeyLine
 from tui.dashboard.widgets.line import Line
 from tui.dashboard.widgets.top import Top
 
@@ -103,7 +103,7 @@ class SlotTop(App[None]):
         yield Container(id="body")
         yield FilterLine()
         yield Line(id="tiny")
-        yield Footer(show_command_palette=False)
+        yield KeyLine(SHOWN, self.run_action)
 
     async def on_mount(self) -> None:
         """Show the first page, then listen."""
@@ -194,9 +194,22 @@ class SlotTop(App[None]):
             page.set_class(page.id == name, "-shown")
         self.call_after_refresh(self._page_is_shown)
 
+    async def action_next_page(self) -> None:
+        """Show the next page; after the last, the first."""
+        await self.action_page(PAGES[(PAGES.index(self.page_name) + 1) % len(PAGES)])
+
+    def action_sort(self) -> None:
+        """Sort the table that has the focus, or the first one, by its next column."""
+        table = self.page.table_to_filter()
+        if table is not None:
+            table.action_sort(1)
+
     def _page_is_shown(self) -> None:
         self._show_top()
         self.page.flush(Changes.all())
+        self._focus_page()
+
+    def _focus_page(self) -> None:
         pane = self.page.main_pane()
         if pane is not None:
             pane.focus()
@@ -225,24 +238,29 @@ class SlotTop(App[None]):
         """Open the explanation of the selected request."""
         pending = self.page.pending()
         row = None if pending is None else cast("RequestView | None", pending.cursor_row)
-        if row is None:
-            self.notify("Select a pending request first: page 4.", markup=False, timeout=3)
-            return
-        self._read = row.allocation_id
-        self._ask()
-        self.push_screen(Sheet("why it waits", self._explanation), self._explanation_closed)
+        if row is not None:
+            self._read = row.allocation_id
+            self._ask()
+        self._open("why it waits", self._explanation)
 
     def _explanation(self) -> list[Phrase]:
-        look = self.board.look()
-        return explanation_lines(look, self._read or AllocationId(""), self._clock())
-
-    def _explanation_closed(self, _: None) -> None:
-        self._read = None
+        if self._read is None:
+            return [[("No pending request is selected here; page 4 lists them.", Role.PLAIN)]]
+        return explanation_lines(self.board.look(), self._read, self._clock())
 
     def action_help(self) -> None:
         """Open the list of keys."""
         lines = help_lines(self.screen.active_bindings)
-        self.push_screen(Sheet("keys", lambda: lines))
+        self._open("keys", lambda: lines)
+
+    def _open(self, title: str, lines: Callable[[], Sequence[Phrase]]) -> None:
+        if not isinstance(self.screen, Sheet):
+            sheet = Sheet(title, lines)
+            sheet.set_class(self.board.glyphs is ASCII, "-ascii")
+            self.push_screen(sheet, self._sheet_closed)
+
+    def _sheet_closed(self, _: None) -> None:
+        self._read = None
 
     def action_filter(self) -> None:
         """Open the line in which a filter is typed."""
@@ -259,7 +277,12 @@ class SlotTop(App[None]):
         self.screen_stack[0].set_class(tiny, "-tiny")
         words = f"{LEAST_WIDTH}x{LEAST_HEIGHT} needed, have {width}x{height}"
         self.query_one("#tiny", Line).show([(words, Role.STRONG)])
-        self.call_after_refresh(self._show_top)
+        self.call_after_refresh(self._resized)
+
+    def _resized(self) -> None:
+        self._show_top()
+        if self.focused is None and not isinstance(self.screen, Sheet):
+            self._focus_page()  # what had the focus may have been hidden
 
     def on_app_blur(self, event: events.AppBlur) -> None:
         """Nobody looks: draw less often."""

@@ -5,18 +5,10 @@ from textual.binding import Binding
 PAGES = ("overview", "map", "slots", "pending", "jobs", "executors", "events")
 """The pages under the keys 1, 2, 3 and so on."""
 
-_GROUP = Binding.Group("pages", compact=True)
-
 
 def _page(number: int, name: str) -> Binding:
-    return Binding(
-        str(number),
-        f"page('{name}')",
-        name,
-        tooltip=f"page: {name}",
-        group=_GROUP,
-        id=f"page.{name}",
-    )
+    tooltip = f"page: {name}"
+    return Binding(str(number), f"page('{name}')", name, tooltip=tooltip, id=f"page.{name}")
 
 
 def _shown(key: str, action: str, tooltip: str, display: str | None = None) -> Binding:
@@ -42,3 +34,15 @@ EVERYWHERE = [
     _hidden("tab", "app.focus_next", "the next pane"),
     _hidden("shift+tab", "app.focus_previous", "the pane before"),
 ]
+
+SHOWN = [
+    (f"1-{len(PAGES)}", "pages", "next_page"),
+    ("/", "filter", "filter"),
+    ("e", "explain", "explain"),
+    ("p", "pause", "pause"),
+    ("?", "help", "help"),
+    ("q", "quit", "quit"),
+    ("tab", "pane", "focus_next"),
+    ("s", "sort", "sort"),
+]
+"""What the line at the bottom shows, and what a click on it does; the last go first."""

@@ -24,5 +24,5 @@ class Line(Widget):
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """The line, whatever ``y``."""
-        return draw(self._phrase, self.size.width, self.rich_style, old=self._old)
+        """The words in the first line; nothing below."""
+        return draw(self._phrase if y == 0 else [], self.size.width, self.rich_style, old=self._old)

@@ -45,10 +45,10 @@ class SlotMap(Pane):
 
     def title(self) -> tuple[str, str]:
         """What a cell is, and at the right what the cursor is on."""
-        cell = "slot" if self.grid.by_slot else "executor"
+        name = "slots" if self.grid.by_slot else "executors by slots in use"
         if not self.board.store.known:
-            return f"slots {words.UNKNOWN_FACT}", ""
-        return f"slots, a cell is one {cell}", self._words_for_cursor()
+            return f"{name} {words.UNKNOWN_FACT}", ""
+        return name, self._words_for_cursor()
 
     def head_phrase(self, y: int) -> Phrase:
         """There is no fixed line but the title."""
