@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Protocol, cast
+from typing import ClassVar, cast
 
 from textual import events
 from textual.app import App, ComposeResult
@@ -10,9 +10,10 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.timer import Timer
 
-from protocol.ids import AllocationId, JobId
+from protocol.ids import AllocationId
 from protocol.snapshot import RequestView
 from tui.dashboard.keys import EVERYWHERE, PAGES, SHOWN
+from tui.dashboard.link.link import Link
 from tui.dashboard.link.news import EventsCame, LinkNews, SnapshotTaken
 from tui.dashboard.pages.book import make_page
 from tui.dashboard.pages.page import Page
@@ -37,23 +38,6 @@ SLOWEST_S = 1.0
 """However slow drawing is, and even when nobody looks, it is drawn this often."""
 SHARE = 4.0
 """Drawing may take one part in so many of the time."""
-
-
-class Link(Protocol):
-    """What the app asks of the link; Dialler is one."""
-
-    async def run(self) -> None:
-        """Deliver news until cancelled."""
-
-    def explain(self, job_id: JobId, allocation_id: AllocationId) -> bool:
-        """Ask why a request waits; False when nothing can be asked now."""
-        ...
-
-    def resync(self, why: str) -> None:
-        """Ask for everything again."""
-
-    def retry_now(self) -> None:
-        """Do not wait any longer."""
 
 
 class SlotTop(App[None]):
