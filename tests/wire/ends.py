@@ -1,7 +1,7 @@
 """Both ends of a connection for tests: a gateway that notes what it is asked, and a raw client."""
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any
 
 import attrs
@@ -122,11 +122,18 @@ class Wire:
         return session
 
 
+def not_for_ever() -> AbstractContextManager[object]:
+    """A test that hangs fails: after 120 s, or at once when its clock jumps."""
+    jumps = isinstance(trio.lowlevel.current_clock(), trio.testing.MockClock)
+    return trio.fail_after(1e6 if jumps else 120)
+
+
 @asynccontextmanager
 async def open_wire(limits: WireLimits | None = None) -> AsyncGenerator[Wire, None]:
     """A listener without sockets, whose connections are cut at the end."""
     gateway = NotingGateway()
     listener = Listener(Door(TOKEN, WELCOME), gateway, limits or WireLimits())
-    async with trio.open_nursery() as nursery:
-        yield Wire(listener, gateway, nursery)
-        nursery.cancel_scope.cancel()
+    with not_for_ever():
+        async with trio.open_nursery() as nursery:
+            yield Wire(listener, gateway, nursery)
+            nursery.cancel_scope.cancel()

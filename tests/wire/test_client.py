@@ -40,7 +40,7 @@ from protocol.messages.client import ReleaseSlot, SlotReleased, TaskOutput
 from protocol.messages.job_master import TaskFinishedAtExecutor
 from protocol.messages.session import Ping
 from protocol.messages.task_executor import FreeSlot, HeartbeatOfExecutor, SlotReport
-from tests.wire.ends import TOKEN, WELCOME, NotingGateway
+from tests.wire.ends import TOKEN, WELCOME, NotingGateway, not_for_ever
 
 JOB = JobId("a" * 32)
 RELEASE = ReleaseSlot(JOB, RequestId("b" * 32))
@@ -72,10 +72,11 @@ class Daemon:
 async def open_daemon() -> AsyncGenerator[Daemon, None]:
     sockets = await open_listeners("127.0.0.1", 0)
     daemon = Daemon(address_of(sockets[0]))
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(daemon.listener.serve, sockets, nursery)
-        yield daemon
-        nursery.cancel_scope.cancel()
+    with not_for_ever():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(daemon.listener.serve, sockets, nursery)
+            yield daemon
+            nursery.cancel_scope.cancel()
 
 
 def output(number: int) -> TaskOutput:

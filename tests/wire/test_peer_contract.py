@@ -23,7 +23,7 @@ from protocol.messages.session import Hello
 from protocol.messages.task_executor import FreeSlot
 from protocol.messages.values import GrantedSlot, Locality
 from protocol.resources import ResourceProfile
-from tests.wire.ends import TOKEN, NotingGateway, open_wire
+from tests.wire.ends import TOKEN, NotingGateway, not_for_ever, open_wire
 
 JOB = JobId("a" * 32)
 ALLOCATION = AllocationId("c" * 32)
@@ -116,10 +116,11 @@ async def near() -> AsyncGenerator[Callee, None]:
     """In this process: through the mailbox of a role."""
     role = PassingRole(NotingGateway(), Mailbox())
     peer = NearPeer(role.mailbox.submit, nobody, role.deliver)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(role.mailbox.serve, role)
-        yield Callee(peer, role.gateway, role.die)
-        nursery.cancel_scope.cancel()
+    with not_for_ever():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(role.mailbox.serve, role)
+            yield Callee(peer, role.gateway, role.die)
+            nursery.cancel_scope.cancel()
 
 
 PEERS: list[Callable[[], AbstractAsyncContextManager[Callee]]] = [far, called_back, near]
