@@ -35,7 +35,7 @@ REQUESTS: Final[dict[str, type[Request[Any]]]] = _declared(Request)
 NOTIFICATIONS: Final[dict[str, type[Notification]]] = _declared(Notification)
 """Every notification by its name on the wire."""
 
-_TO_CLIENTS = frozenset({"task.output", "task.finished", "event", "events.lost"})
+_TO_CLIENTS = frozenset({"slot.lost", "task.output", "task.finished", "event", "events.lost"})
 _SERVERS = {
     "resource_manager": "the ResourceManager",
     "task_executor": "a TaskExecutor",

@@ -39,11 +39,16 @@ class AskExecutorForSlot:
 
 @attrs.frozen
 class FreeSlotAtInstance:
-    """Call ``task_executor.free_slot``, best effort (X214)."""
+    """Call ``task_executor.free_slot``, best effort (X214).
+
+    Unless ``even_if_accepted``, a slot that its JobMaster has accepted stays: the job may have
+    given it to somebody.
+    """
 
     instance_id: InstanceId
     allocation_id: AllocationId
     cause: str
+    even_if_accepted: bool = False
 
 
 @attrs.frozen

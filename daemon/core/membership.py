@@ -145,7 +145,11 @@ class Membership:
         if executor is None:
             return
         for allocation_id, job_id in _allocations(executor).items():
-            self._ledger.out.append(FreeSlotAtInstance(executor.instance_id, allocation_id, cause))
+            self._ledger.out.append(
+                FreeSlotAtInstance(
+                    executor.instance_id, allocation_id, cause, even_if_accepted=True
+                )
+            )
             self._ledger.tell_lost(allocation_id, job_id, cause)
 
     def is_drained(self, resource_id: ResourceId) -> bool:

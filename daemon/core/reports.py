@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from daemon.core.effects import FreeSlotAtInstance
-from daemon.core.inventory import Allocated, Executor, Pending, PendingRequest, Slot, Withdrawn
+from daemon.core.inventory import Allocated, Executor, PendingRequest, Slot, Withdrawn
 from daemon.core.ledger import Ledger
 from protocol.errors import InvalidParams
 from protocol.ids import AllocationId, JobId, SlotId, executor_of
@@ -103,9 +103,9 @@ def remove_slot(
 ) -> None:
     """Remove a slot; tell its job, unless the allocation is among those ``held`` (X405, D32)."""
     state = slot.state
-    if isinstance(state, Pending):
-        ledger.requeue(state.request, cause)
-        displaced.append(state.request)
+    if isinstance(state, PendingRequest):
+        ledger.requeue(state, cause)
+        displaced.append(state)
     elif isinstance(state, Allocated) and state.allocation_id not in held:
         ledger.tell_lost(state.allocation_id, state.job_id, cause)
     ledger.remove_slot(slot)
@@ -167,11 +167,9 @@ def take(
                 return
             if current not in held:
                 ledger.tell_lost(current, known, f"its executor gave the slot to {allocation_id}")
-        case Withdrawn(allocation_id=current, answered=answered) if current == allocation_id:
-            if answered:
-                tell_to_free(ledger, slot, allocation_id)
+        case Withdrawn(allocation_id=current, answered=False) if current == allocation_id:
             return
-        case Pending(request=pending) if pending.request.allocation_id != allocation_id:
+        case PendingRequest(request=request) as pending if request.allocation_id != allocation_id:
             ledger.requeue(pending, f"the slot is occupied by {allocation_id}")
             displaced.append(pending)
         case _:
@@ -196,7 +194,9 @@ def _drop_other_holder(ledger: Ledger, slot: Slot, allocation_id: AllocationId) 
 
 
 def tell_to_free(ledger: Ledger, slot: Slot, allocation_id: AllocationId) -> None:
-    """Have the executor free a slot that nobody wants (X214).
+    """Have the executor free a slot that nobody wants (X214), unless its job has accepted it.
+
+    A job that accepted it holds it: the executor's next report says so, and then so it is.
 
     Not while the allocation is or may come to be in another slot of the same executor: the call
     names only the allocation, so it could end the wrong one.

@@ -13,8 +13,9 @@ from protocol.ids import Fence, JobId, RequestId
 class Job:
     """From ``job.open`` to its end. ``owners`` are the connections that keep it open.
 
-    ``holdings`` is what its JobMasters granted: the next term takes it over. ``mailbox`` and
-    ``fence`` belong to the current term, None between two.
+    ``holdings`` is what its JobMasters granted: the next term takes it over. ``holders`` are the
+    connections that asked for it. ``mailbox`` and ``fence`` belong to the current term, None
+    between two.
     """
 
     job_id: JobId
@@ -23,5 +24,6 @@ class Job:
     relay: TaskRelay
     owners: list[Caller] = attrs.field(factory=list[Caller])
     holdings: dict[RequestId, Holding] = attrs.field(factory=dict[RequestId, Holding])
+    holders: dict[RequestId, Caller] = attrs.field(factory=dict[RequestId, Caller])
     fence: Fence | None = None
     mailbox: Mailbox | None = None

@@ -48,6 +48,7 @@ from protocol.messages.client import (
     Explanation,
     ReleaseSlot,
     RunTask,
+    SlotLost,
     SlotReleased,
 )
 from protocol.messages.job_master import (
@@ -147,7 +148,7 @@ class JobMaster:
 
     def withdraw(self, envelope: Envelope, now: float) -> None:
         """An asker gave up or hung up: only a slot request leaves something to undo (C33, C34)."""
-        request_id = self._clients.leave(envelope.reply)
+        request_id = self._clients.leave(envelope)
         if request_id is not None:
             self._interpret(self._pool.release(request_id, "its client withdrew it", now)[1])
 
@@ -180,6 +181,7 @@ class JobMaster:
     ) -> None:
         released, effects = self._pool.release(request.request_id, cause, now)
         self._job.holdings.pop(request.request_id, None)
+        self._job.holders.pop(request.request_id, None)
         self._interpret(effects)
         envelope.reply.succeed(SlotReleased(released))
 
@@ -332,15 +334,12 @@ class JobMaster:
         for effect in effects:
             match effect:
                 case GrantRequest():
-                    self._job.holdings[effect.request_id] = Holding(
-                        effect.request_id, effect.slot.allocation_id
-                    )
-                    self._clients.grant(effect)
+                    self._grant(effect)
                 case FailRequest():
-                    self._clients.fail(effect)
+                    for asker in self._clients.settle(effect.request_id):
+                        asker.reply.fail(effect.error)
                 case FailPayload():
-                    self._job.holdings.pop(effect.request_id, None)
-                    self._job.relay.fail(effect.request_id, effect.cause)
+                    self._lose(effect)
                 case AskResourceManager():
                     self._ask(effect)
                 case CancelAtResourceManager():
@@ -349,6 +348,28 @@ class JobMaster:
                     self._free(effect)
                 case DropExecutor():
                     self._drop(effect)
+
+    def _grant(self, effect: GrantRequest) -> None:
+        request_id = effect.request_id
+        self._job.holdings[request_id] = Holding(request_id, effect.slot.allocation_id)
+        for asker in self._clients.settle(request_id):
+            self._job.holders[request_id] = asker.caller
+            asker.reply.succeed(effect.slot)
+
+    def _lose(self, effect: FailPayload) -> None:
+        self._job.holdings.pop(effect.request_id, None)
+        self._job.relay.fail(effect.request_id, effect.cause)
+        holder = self._job.holders.pop(effect.request_id, None)
+        if holder is not None:
+            self._job.relay.send(
+                holder,
+                SlotLost(
+                    job_id=self._job.job_id,
+                    request_id=effect.request_id,
+                    allocation_id=effect.allocation_id,
+                    cause=effect.cause,
+                ),
+            )
 
     def _free(self, effect: FreeSlotAtExecutor) -> None:
         executor = self._executors.get(effect.resource_id)

@@ -383,7 +383,8 @@ class ResourceManager:
     def _free(self, effect: FreeSlotAtInstance) -> None:
         executor = self._executors.get(effect.instance_id)
         if executor is not None:
-            self._calls.tell(executor.peer, FreeSlot(effect.allocation_id, effect.cause))
+            request = FreeSlot(effect.allocation_id, effect.cause, effect.even_if_accepted)
+            self._calls.tell(executor.peer, request)
 
     def _tell_job(self, effect: TellJobAllocationFailed) -> None:
         job = self._jobs.get(effect.job_id)

@@ -1,6 +1,6 @@
 """Where the ResourceManager of this daemon is while it leads."""
 
-from collections.abc import Callable
+from functools import partial
 
 import attrs
 import trio
@@ -20,13 +20,12 @@ class ResourceManagerSeat:
     """Empty between two terms: who calls then is told NotLeader."""
 
     mailbox: Mailbox | None = None
-    _hung_up: Callable[[Caller, float], None] | None = None
+    manager: ResourceManager | None = None
 
     def hung_up(self, caller: Caller) -> None:
         """A connection is gone: tell who leads."""
-        tell = self._hung_up
-        if self.mailbox is not None and tell is not None:
-            self.mailbox.put(lambda now: tell(caller, now))
+        if self.mailbox is not None and self.manager is not None:
+            self.mailbox.put(partial(self.manager.hung_up, caller))
 
     async def run(self, services: Services, book: PeerBook) -> None:
         """Campaign, and lead term after term, until cancelled."""
@@ -45,11 +44,11 @@ class ResourceManagerSeat:
             async with trio.open_nursery() as nursery:
                 manager = ResourceManager(term, services, book, calls, mailbox, nursery)
                 self.mailbox = mailbox
-                self._hung_up = manager.hung_up
+                self.manager = manager
                 term.confirm()
                 await mailbox.serve(manager)
         finally:
             self.mailbox = None
-            self._hung_up = None
+            self.manager = None
             mailbox.close(term.over())
             calls.abandon()

@@ -186,7 +186,14 @@ class TaskExecutor:
 
     def _free_slot(self, envelope: Envelope, request: FreeSlot, now: float) -> None:
         envelope.reply.succeed(EMPTY)
-        self._interpret(self._table.free_slot(request.allocation_id, request.cause, now))
+        self._interpret(
+            self._table.free_slot(
+                request.allocation_id,
+                request.cause,
+                now,
+                even_if_accepted=request.even_if_accepted,
+            )
+        )
 
     def _submit_task(self, envelope: Envelope, request: SubmitTask, now: float) -> None:
         added, effects = self._table.add_task(

@@ -72,7 +72,7 @@ class TaskRelay:
             )
         )
         for chunk in task.early:
-            self._send(task.watcher, chunk)
+            self.send(task.watcher, chunk)
         task.early.clear()
         if task.end is not None:
             self._end(task, task.end)
@@ -152,10 +152,11 @@ class TaskRelay:
         self._newsroom.publish(
             TaskFinishedNews(task.task_id, self._job_id, end.exit_code, end.signal, end.cause)
         )
-        self._send(task.watcher, end)
+        self.send(task.watcher, end)
         self.on_end(task.request_id)
 
-    def _send(self, watcher: Caller, notification: Notification) -> None:
+    def send(self, watcher: Caller, notification: Notification) -> None:
+        """Tell a client, now or when there is room."""
         if not watcher.try_notify(notification):
             self._nursery.start_soon(_send_later, watcher, notification)
 

@@ -70,6 +70,17 @@ class AllocateSlot(Request[GrantedSlot]):
     tag: Label | None = None
 
 
+@attrs.frozen(kw_only=True)
+class SlotLost(Notification):
+    """A granted slot is gone (its executor is, say), told to the connection that asked for it."""
+
+    METHOD: ClassVar[str] = "slot.lost"
+    job_id: JobId
+    request_id: RequestId
+    allocation_id: AllocationId
+    cause: str
+
+
 @attrs.frozen
 class SlotReleased:
     """``released`` is False when the job has no such request any more (F42)."""

@@ -28,11 +28,15 @@ class RequestSlotOfExecutor(FencedRequest[Empty]):
 
 @attrs.frozen
 class FreeSlot(Request[Empty]):
-    """Ends an allocation; an unknown one is acknowledged (E45)."""
+    """Ends an allocation; an unknown one is acknowledged (E45).
+
+    Unless ``even_if_accepted``, a slot that a JobMaster has accepted stays (X214).
+    """
 
     METHOD: ClassVar[str] = "task_executor.free_slot"
     allocation_id: AllocationId
     cause: str
+    even_if_accepted: bool = True
 
 
 @attrs.frozen(kw_only=True)

@@ -106,6 +106,17 @@ class Cluster:
         while len(self.services.newsroom.state.slots) < slots:
             await self.services.newsroom.wait_for_news()
 
+    def cores(self) -> list[Any]:
+        """Every core that lives now; tests look, nothing else does."""
+        host = self.host
+        cores: list[Any] = [executor._table for executor in host.executors.values()]
+        if host.switchboard.seat.manager is not None:
+            cores.append(host.switchboard.seat.manager._manager)
+        if host.switchboard.dispatcher is not None:
+            runners = host.switchboard.dispatcher._runners.values()
+            cores += [runner._master._pool for runner in runners if runner._master is not None]
+        return cores
+
     def news_of(self, kind: type[N]) -> list[N]:
         """What was published of one kind, oldest first."""
         events = self.services.newsroom.history()
