@@ -1,7 +1,7 @@
 """What executors answer when they are asked for a slot, in whatever order the answers come."""
 
 from daemon.core.back_off import BackOff
-from daemon.core.inventory import Allocated, Pending, PendingRequest, Slot, Withdrawn
+from daemon.core.inventory import Allocated, PendingRequest, Slot, Withdrawn
 from daemon.core.ledger import Ledger
 from daemon.core.reports import put_back, take, tell_to_free
 from protocol.ids import AllocationId
@@ -17,8 +17,8 @@ def granted(
     """
     back_off.granted(slot)
     state = slot.state
-    if isinstance(state, Pending) and state.request.request.allocation_id == allocation_id:
-        ledger.fulfil(state.request, slot, now)
+    if isinstance(state, PendingRequest) and state.request.allocation_id == allocation_id:
+        ledger.fulfil(state, slot, now)
     elif isinstance(state, Withdrawn) and state.allocation_id == allocation_id:
         slot.state = Withdrawn(allocation_id, state.job_id, answered=True)
         tell_to_free(ledger, slot, allocation_id)
@@ -43,11 +43,11 @@ def refused(
     Ignored unless exactly this is being asked (D24).
     """
     state = slot.state
-    if isinstance(state, Pending) and state.request.request.allocation_id == allocation_id:
-        ledger.requeue(state.request, cause)
+    if isinstance(state, PendingRequest) and state.request.allocation_id == allocation_id:
+        ledger.requeue(state, cause)
         ledger.vacate(slot)
         back_off.refused(slot, now)
-        ledger.place(state.request)
+        ledger.place(state)
     elif _withdrawn_unanswered(slot, allocation_id):
         ledger.vacate(slot)
         back_off.refused(slot, now)
@@ -58,7 +58,7 @@ def occupied(
 ) -> None:
     """The executor says who has the slot: so it is; the request goes back to its place (D23)."""
     state = slot.state
-    asked = isinstance(state, Pending) and state.request.request.allocation_id == allocation_id
+    asked = isinstance(state, PendingRequest) and state.request.allocation_id == allocation_id
     if asked or _withdrawn_unanswered(slot, allocation_id):
         displaced: list[PendingRequest] = []
         take(ledger, slot, occupied_by, None, {}, now, displaced)

@@ -43,8 +43,7 @@ class BackOff:
 
     def granted(self, slot: Slot) -> None:
         """The executor gave this slot."""
-        slot.refusals = 0
-        slot.executor.refusals = 0
+        slot.refusals = slot.executor.refusals = 0
 
     def forget(self, executor: Executor) -> None:
         """The executor is gone."""

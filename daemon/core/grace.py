@@ -12,15 +12,16 @@ class Grace:
     """The start-up grace of the term, and one of the same length for every profile that departs.
 
     Executors need time to register after a change of leader, and one that is lost may come back:
-    until then its profile counts as one that exists. A negative length never ends.
+    until then its profile counts as one that exists. A negative length never ends. ``end`` is that
+    of the term's; ``doubtful``: whether there may be a request that nothing could ever serve.
     """
 
     def __init__(self, ledger: Ledger, length_s: float, now: float) -> None:
         self._ledger = ledger
         self._length_s = length_s if length_s >= 0 else math.inf
-        self._end = now + self._length_s
+        self.end = now + self._length_s
         self._departed: Deadlines[ResourceProfile] = Deadlines()
-        self._doubtful = True
+        self.doubtful = True
 
     def depart(self, profiles: list[ResourceProfile], now: float) -> None:
         """Open slots of these profiles went away."""
@@ -30,34 +31,29 @@ class Grace:
 
     def doubt(self) -> None:
         """A request waits again, or less is possible than before: ``settle`` looks again."""
-        self._doubtful = True
-
-    def refuses(self, profile: ResourceProfile, now: float) -> bool:
-        """Whether a request must be refused because nothing could ever serve it."""
-        return now >= self._end and not self._ledger.kinds.could_serve(profile)
+        self.doubtful = True
 
     def ends_in_s(self, now: float) -> float | None:
         """When the term's grace ends; None if it is over or never is."""
-        return self._end - now if now < self._end < math.inf else None
+        return self.end - now if now < self.end < math.inf else None
 
     @property
     def next_deadline(self) -> float:
         """When a grace ends; ``math.inf`` when none runs."""
-        return min(self._departed.next, self._end if self._doubtful else math.inf)
+        return min(self._departed.next, self.end if self.doubtful else math.inf)
 
     def expire(self, now: float) -> None:
         """Forget the profiles whose executors did not come back."""
         for profile in self._departed.pop_due(now):
             self._ledger.kinds.forget(profile)
-            self._doubtful = True
+            self.doubtful = True
 
-    def settle(self, now: float, budget: int) -> None:
+    def settle(self, budget: int) -> None:
         """Fail the waiting requests that nothing could ever serve, at most ``budget`` of them.
 
-        What is left is due at once: ``next_deadline`` is in the past then.
+        Called after ``end`` while ``doubtful``. What is left is due at once: ``next_deadline`` is
+        in the past then.
         """
-        if not self._doubtful or now < self._end:
-            return
         ledger = self._ledger
         for lane in list(ledger.waiting.filled()):
             if ledger.kinds.could_serve(lane.profile):
@@ -68,4 +64,4 @@ class Grace:
                 budget -= 1
             if not budget:
                 return
-        self._doubtful = False
+        self.doubtful = False

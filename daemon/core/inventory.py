@@ -4,6 +4,7 @@ from typing import TypeAlias
 
 import attrs
 
+from daemon.core.matching import Lane
 from daemon.core.slot_manager_values import ExecutorRegistration, SlotRequest
 from protocol.ids import AllocationId, InstanceId, JobId, SlotId
 from protocol.resources import ResourceProfile
@@ -12,13 +13,6 @@ from protocol.resources import ResourceProfile
 @attrs.frozen
 class Free:
     """Nobody has the slot and nobody is being asked for it."""
-
-
-@attrs.frozen
-class Pending:
-    """The executor is being asked for the slot (D43)."""
-
-    request: "PendingRequest"
 
 
 @attrs.frozen
@@ -45,8 +39,6 @@ class Allocated:
     since: float
 
 
-SlotState: TypeAlias = Free | Pending | Withdrawn | Allocated
-
 FREE = Free()
 
 
@@ -64,13 +56,18 @@ class KindCount:
 class PendingRequest:
     """A request that has no confirmed slot; ``slot`` is the one that is being asked for, if any.
 
-    ``serial`` is its place in the order of arrival, which it keeps when a slot refuses (X403).
+    It is that slot's state, too: the slot is PENDING for it (D43). ``serial`` is its place in the
+    order of arrival, which it keeps when a slot refuses (X403).
     """
 
     request: SlotRequest
     profile: ResourceProfile
     serial: int
     slot: "Slot | None" = None
+    lane: Lane["PendingRequest"] | None = None
+
+
+SlotState: TypeAlias = Free | PendingRequest | Withdrawn | Allocated
 
 
 @attrs.define(eq=False)
@@ -85,6 +82,7 @@ class Slot:
     state: SlotState = FREE
     resting: bool = False
     refusals: int = 0
+    lane: Lane["Slot"] | None = None
 
     @property
     def placeable(self) -> bool:
@@ -102,6 +100,7 @@ class Executor:
 
     registration: ExecutorRegistration
     serial: int
+    instance_id: InstanceId = attrs.field(init=False)
     slots: dict[SlotId, Slot] = attrs.field(factory=dict[SlotId, Slot])
     kinds: dict[ResourceProfile, int] = attrs.field(factory=dict[ResourceProfile, int])
     inherited: dict[AllocationId, JobId] = attrs.field(factory=dict[AllocationId, JobId])
@@ -115,10 +114,8 @@ class Executor:
     idle_since: float | None = None
     version: int = 0
 
-    @property
-    def instance_id(self) -> InstanceId:
-        """Which registration this is."""
-        return self.registration.instance_id
+    def __attrs_post_init__(self) -> None:
+        self.instance_id = self.registration.instance_id
 
     @property
     def is_open(self) -> bool:

@@ -10,7 +10,6 @@ from heapq import heapify, heappop, heapreplace
 from daemon.core.deadlines import Deadlines
 from daemon.core.effects import AskExecutorForSlot, TellJobAllocationFailed
 from daemon.core.inventory import (
-    Pending,
     PendingRequest,
     Slot,
     Withdrawn,
@@ -54,24 +53,23 @@ class Ledger(SlotBooks):
 
     def register(self, request: SlotRequest, now: float) -> PendingRequest:
         """Note a request; ``place`` comes next."""
-        pending = PendingRequest(request, request.profile, self.next_serial())
-        allocation_id = request.allocation_id
+        allocation_id, job_id, profile = request.allocation_id, request.job_id, request.profile
+        pending = PendingRequest(request, profile, self.next_serial())
         self.requests[allocation_id] = pending
-        self.jobs.setdefault(request.job_id, {})[allocation_id] = pending
+        of_job = self.jobs.get(job_id)
+        if of_job is None:
+            self.jobs[job_id] = {allocation_id: pending}
+        else:
+            of_job[allocation_id] = pending
         self.deadlines.set(allocation_id, request.deadline)
-        self.out.append(
-            RequestRegistered(
-                allocation_id, request.job_id, request.profile, request.deadline - now
-            )
-        )
+        self.out.append(RequestRegistered(allocation_id, job_id, profile, request.deadline - now))
         return pending
 
     def place(self, pending: PendingRequest) -> None:
         """Give the request the slot that the policy chooses, or let it wait."""
         if not self.fresh:
-            slot = self.free.first(pending.profile)
+            slot = self.free.take(pending.profile)
             if slot is not None:
-                self.free.discard(slot)
                 self._assign(pending, slot)
                 return
         else:
@@ -102,32 +100,32 @@ class Ledger(SlotBooks):
             elif pending.serial != serial:
                 heapreplace(heap, (pending.serial, place, profile))
             else:
-                slot = self.free.first(pending.profile)
+                slot = self.free.take(pending.profile)
                 assert slot is not None
                 self.waiting.discard(pending)
-                self.free.discard(slot)
                 self._assign(pending, slot)
                 budget -= 1
 
     def _oldest_for(self, profile: ResourceProfile) -> PendingRequest | None:
         lane = self.free.lane(profile)
-        return self.waiting.first(profile) if lane is not None and lane.items else None
+        return self.waiting.first(profile) if lane is not None and lane.count else None
 
     def _assign(self, pending: PendingRequest, slot: Slot) -> None:
         request = pending.request
-        slot.state = Pending(pending)
+        allocation_id, job_id, slot_id = request.allocation_id, request.job_id, slot.slot_id
+        slot.state = pending
         pending.slot = slot
         self.use(slot)
-        self.out.append(RequestAssigned(request.allocation_id, request.job_id, slot.slot_id))
-        self.out.append(
+        self.out += (
+            RequestAssigned(allocation_id, job_id, slot_id),
             AskExecutorForSlot(
-                slot.executor.registration.instance_id,
-                slot.slot_id,
-                request.job_id,
-                request.allocation_id,
+                slot.executor.instance_id,
+                slot_id,
+                job_id,
+                allocation_id,
                 request.profile,
                 request.target_address,
-            )
+            ),
         )
 
     def requeue(self, pending: PendingRequest, cause: str) -> None:
@@ -156,7 +154,7 @@ class Ledger(SlotBooks):
             self.waiting.discard(pending)
         else:
             self.withdraw(pending)
-        self._forget(pending.request)
+        self._forget(pending.request.allocation_id, pending.request.job_id)
 
     def withdraw(self, pending: PendingRequest) -> None:
         """The slot that is asked for is out of use until its executor says what it did (X214)."""
@@ -166,26 +164,27 @@ class Ledger(SlotBooks):
         self.withdrawn[request.allocation_id] = slot
         pending.slot = None
 
-    def _forget(self, request: SlotRequest) -> None:
-        allocation_id = request.allocation_id
+    def _forget(self, allocation_id: AllocationId, job_id: JobId) -> None:
         del self.requests[allocation_id]
-        of_job = self.jobs[request.job_id]
+        of_job = self.jobs[job_id]
         del of_job[allocation_id]
         if not of_job:
-            del self.jobs[request.job_id]
+            del self.jobs[job_id]
         self.deadlines.discard(allocation_id)
 
     def fulfil(self, pending: PendingRequest, slot: Slot, now: float) -> None:
         """The request has this slot, which was asked for or is detached."""
         request = pending.request
-        if pending.slot is None:
-            self.waiting.discard(pending)
-        elif pending.slot is not slot:
-            self.withdraw(pending)
+        allocation_id, job_id = request.allocation_id, request.job_id
+        if pending.slot is not slot:
+            if pending.slot is None:
+                self.waiting.discard(pending)
+            else:
+                self.withdraw(pending)
         pending.slot = None
-        self._forget(request)
-        self.out.append(RequestFulfilled(request.allocation_id, request.job_id, slot.slot_id))
-        self.hold(slot, request.allocation_id, request.job_id, now)
+        self._forget(allocation_id, job_id)
+        self.out.append(RequestFulfilled(allocation_id, job_id, slot.slot_id))
+        self.hold(slot, allocation_id, job_id, now)
 
     def free_slot(self, slot: Slot) -> None:
         """The slot is free; ``serve`` matches it (D42)."""
@@ -198,11 +197,10 @@ class Ledger(SlotBooks):
         if self.fresh or not slot.placeable:
             self.offer(slot)
             return
-        pending = self.waiting.first(slot.profile)
+        pending = self.waiting.take(slot.profile)
         if pending is None:
             self.free.add(slot)
         else:
-            self.waiting.discard(pending)
             self._assign(pending, slot)
 
     def offer(self, slot: Slot) -> None:

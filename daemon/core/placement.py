@@ -6,8 +6,11 @@ from heapq import heapify, heappop, heappush
 import attrs
 
 from daemon.core.inventory import Executor, Slot
-from daemon.core.matching import Key, Lane, Lanes
+from daemon.core.matching import NOBODY, SERIAL_BITS, Lane, Lanes
 from protocol.resources import ResourceProfile
+
+FULL = 1 << 20
+"""The rank of an executor that is used up, among ranks that begin at 0."""
 
 
 class _ByUtilisation(Lane[Slot]):
@@ -17,62 +20,76 @@ class _ByUtilisation(Lane[Slot]):
     """
 
     __slots__ = ("_entries", "_of_executor")
-    SIGN = 1
 
-    def __init__(self, profile: ResourceProfile, position: int) -> None:
-        super().__init__(profile, position)
-        self._entries: list[tuple[float, int, int]] = []
+    def __init__(self, profile: ResourceProfile, items: dict[int, Slot]) -> None:
+        super().__init__(profile, items)
+        self._entries: list[tuple[int, int, int]] = []
         self._of_executor: dict[int, tuple[Executor, list[int]]] = {}
 
-    def add(self, item: Slot) -> None:
-        self.items[item.serial] = item
+    def add(self, item: Slot) -> int:
+        self.count += 1
         executor = item.executor
         row = self._of_executor.setdefault(executor.serial, (executor, []))
         heappush(row[1], item.serial)
         if len(row[1]) > 64 and len(row[1]) > 2 * len(executor.slots):
             row[1][:] = sorted({serial for serial in row[1] if serial in self.items})
         self.restate(executor)
+        return self.key()
 
-    def discard(self, item: Slot) -> bool:
-        return self.items.pop(item.serial, None) is not None
+    def drop(self) -> int:
+        self.count -= 1
+        return self.key()
 
     def restate(self, executor: Executor) -> bool:
         """Note an executor's utilisation; False if it has no slot here."""
         if executor.serial not in self._of_executor:
             return False
-        entry = (self.SIGN * executor.utilisation, executor.serial, executor.version)
-        heappush(self._entries, entry)
+        heappush(self._entries, self._entry(executor))
         if len(self._entries) > 64 and len(self._entries) > 4 * len(self._of_executor):
-            self._entries = [
-                (self.SIGN * each.utilisation, each.serial, each.version)
-                for each, _ in self._of_executor.values()
-            ]
+            self._entries = [self._entry(each) for each, _ in self._of_executor.values()]
             heapify(self._entries)
         return True
 
-    def first(self) -> Slot:
-        return self.items[self._best()[1]]
+    def _entry(self, executor: Executor) -> tuple[int, int, int]:
+        return (self._rank(executor.utilisation), executor.serial, executor.version)
 
-    def key(self) -> Key:
-        return (*self._best(), self) if self.items else self._none
+    def _rank(self, utilisation: float) -> int:
+        return int(utilisation * FULL)
 
-    def _best(self) -> tuple[float, int]:
+    def key(self) -> int:
+        if not self.count:
+            self._entries.clear()
+            self._of_executor.clear()
+            return NOBODY
         while True:
-            utilisation, serial, version = self._entries[0]
+            rank, serial, version = self._entries[0]
             row = self._of_executor.get(serial)
             if row is not None and row[0].version == version:
                 heap = row[1]
                 while heap and heap[0] not in self.items:
                     heappop(heap)
                 if heap:
-                    return utilisation, heap[0]
+                    return rank << SERIAL_BITS | heap[0]
                 del self._of_executor[serial]
             heappop(self._entries)
+
+    def _serials(self) -> list[int]:
+        rows = (heap for _, heap in self._of_executor.values())
+        return list({serial for heap in rows for serial in heap if serial in self.items})
 
 
 class _MostUsedFirst(_ByUtilisation):
     __slots__ = ()
-    SIGN = -1
+
+    def _rank(self, utilisation: float) -> int:
+        return FULL - int(utilisation * FULL)
+
+
+def _restate(free: Lanes[Slot], executor: Executor) -> None:
+    for profile in executor.kinds:
+        lane = free.lane(profile)
+        if isinstance(lane, _ByUtilisation) and lane.restate(executor):
+            free.refresh(lane)
 
 
 def rank_by_size(lanes: list[Lane[Slot]]) -> bool:
@@ -84,17 +101,10 @@ def rank_by_size(lanes: list[Lane[Slot]]) -> bool:
     changed = False
     for lane in lanes:
         parts = (amount / largest[name] for name, amount in lane.profile.amounts() if amount)
-        rank = sum(parts)
+        rank = int(sum(parts) * FULL) << SERIAL_BITS
         changed = changed or rank != lane.rank
         lane.rank = rank
     return changed
-
-
-def _restate(free: Lanes[Slot], executor: Executor) -> None:
-    for profile in executor.kinds:
-        lane = free.lane(profile)
-        if isinstance(lane, _ByUtilisation) and lane.restate(executor):
-            free.refresh(lane)
 
 
 @attrs.frozen

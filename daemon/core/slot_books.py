@@ -4,7 +4,7 @@ Every change is booked and counted here, and said in the same call. Nothing is d
 """
 
 from daemon.core.effects import SlotManagerEffect, TellJobAllocationFailed
-from daemon.core.inventory import FREE, Allocated, Executor, Pending, Slot, Withdrawn
+from daemon.core.inventory import FREE, Allocated, Executor, PendingRequest, Slot, Withdrawn
 from daemon.core.matching import Lanes
 from daemon.core.placement import Placement
 from daemon.core.slot_kinds import SlotKinds
@@ -36,9 +36,13 @@ class SlotBooks:
         self.vacated: dict[InstanceId, Executor] = {}
         self.kinds = kinds
         self.out: list[SlotManagerEffect] = []
-        self.free_slots = 0
         self._restate = placement.restate
         self._serial = 0
+
+    @property
+    def free_slots(self) -> int:
+        """How many slots are free, whether they may be given or not."""
+        return sum(kind.free for kind in self.kinds)
 
     def next_serial(self) -> int:
         """A number that is higher than every one before."""
@@ -52,7 +56,6 @@ class SlotBooks:
         self.slots[slot_id] = executor.slots[slot_id] = slot
         executor.kinds[profile] = executor.kinds.get(profile, 0) + 1
         kind.free += 1
-        self.free_slots += 1
         self._utilisation_changed(executor)
         return slot
 
@@ -64,7 +67,9 @@ class SlotBooks:
         self, slot: Slot, allocation_id: AllocationId, job_id: JobId | None, now: float
     ) -> None:
         """A new slot belongs to an allocation already (A09)."""
-        self._hold(slot, allocation_id, job_id, now)
+        self.use(slot)
+        slot.state = Allocated(allocation_id, job_id, now)
+        self.holders[allocation_id] = slot
         self.out.append(SlotRegistered(slot.slot_id, slot.profile, allocation_id, job_id))
 
     def remove_slot(self, slot: Slot) -> None:
@@ -77,7 +82,6 @@ class SlotBooks:
         if not executor.kinds[slot.profile]:
             del executor.kinds[slot.profile]
         slot.kind.free -= 1
-        self.free_slots -= 1
         self.kinds.remove(slot.kind, closed=executor.is_closed)
         self._utilisation_changed(executor)
         self.out.append(SlotRemoved(slot.slot_id, allocation_id))
@@ -86,17 +90,11 @@ class SlotBooks:
         self, slot: Slot, allocation_id: AllocationId, job_id: JobId | None, now: float
     ) -> None:
         """The slot, detached or being asked for, belongs to the allocation."""
-        self._hold(slot, allocation_id, job_id, now)
-        self.out.append(SlotAllocated(slot.slot_id, allocation_id, job_id))
-
-    def _hold(
-        self, slot: Slot, allocation_id: AllocationId, job_id: JobId | None, now: float
-    ) -> None:
         if slot.state is FREE:
-            self.free.discard(slot)
             self.use(slot)
         slot.state = Allocated(allocation_id, job_id, now)
         self.holders[allocation_id] = slot
+        self.out.append(SlotAllocated(slot.slot_id, allocation_id, job_id))
 
     def close(self, executor: Executor) -> None:
         """The executor gets no more work; the caller says why."""
@@ -116,33 +114,33 @@ class SlotBooks:
         if state is FREE:
             self.free.discard(slot)
             return None
-        if isinstance(state, Pending):
-            allocation_id = state.request.request.allocation_id
-        elif isinstance(state, Withdrawn):
-            allocation_id = state.allocation_id
-            self.withdrawn.pop(allocation_id, None)
-        else:
-            assert isinstance(state, Allocated)
+        if isinstance(state, Allocated):
             allocation_id = state.allocation_id
             del self.holders[allocation_id]
+        elif isinstance(state, PendingRequest):
+            allocation_id = state.request.allocation_id
+        else:
+            assert isinstance(state, Withdrawn)
+            allocation_id = state.allocation_id
+            del self.withdrawn[allocation_id]
         slot.state = FREE
         slot.kind.free += 1
-        self.free_slots += 1
         executor = slot.executor
         executor.used -= 1
         if not executor.used:
             self.vacated[executor.instance_id] = executor
-        self._utilisation_changed(executor)
+        if self._restate is not None:
+            self._utilisation_changed(executor)
         return allocation_id
 
     def use(self, slot: Slot) -> None:
         """A free slot is not free any more; the caller says what it is."""
         slot.kind.free -= 1
-        self.free_slots -= 1
         executor = slot.executor
         executor.used += 1
         executor.idle_since = None
-        self._utilisation_changed(executor)
+        if self._restate is not None:
+            self._utilisation_changed(executor)
 
     def _utilisation_changed(self, executor: Executor) -> None:
         if self._restate is not None:

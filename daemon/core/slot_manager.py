@@ -139,7 +139,7 @@ class SlotManager:
             )
         if request.deadline <= now:
             raise SlotRequestTimeout(f"the deadline of {allocation_id} has passed")
-        if self._grace.refuses(request.profile, now):
+        if now >= self._grace.end and not ledger.kinds.could_serve(request.profile):
             raise never(ledger.kinds, request.profile)
         ledger.place(ledger.register(request, now))
         return True, self._finish(now)
@@ -210,7 +210,7 @@ class SlotManager:
 
     def _slot(self, slot_id: SlotId, instance_id: InstanceId) -> Slot | None:
         slot = self._ledger.slots.get(slot_id)
-        if slot is None or slot.executor.registration.instance_id != instance_id:
+        if slot is None or slot.executor.instance_id != instance_id:
             return None
         return slot
 
@@ -265,14 +265,16 @@ class SlotManager:
         return self._finish(now)
 
     def _finish(self, now: float) -> list[SlotManagerEffect]:
-        ledger = self._ledger
+        ledger, grace = self._ledger, self._grace
         if ledger.fresh:
             ledger.serve(STEPS_PER_CALL)
-        self._grace.settle(now, STEPS_PER_CALL)
+            self._resume_at = now if ledger.fresh else math.inf
+        if grace.doubtful and now >= grace.end:
+            grace.settle(STEPS_PER_CALL)
         if ledger.vacated:
             self._workers.note_idle(now)
-        self._workers.provision(self._back_off)
-        self._resume_at = now if ledger.fresh else math.inf
+        if self._workers.startable:
+            self._workers.provision(self._back_off)
         effects, ledger.out = ledger.out, []
         return effects
 

@@ -1,6 +1,6 @@
 """Section 5.2 of the catalogue for the SlotManager, as assertions; for tests and the simulator."""
 
-from daemon.core.inventory import FREE, Allocated, Pending, Withdrawn
+from daemon.core.inventory import FREE, Allocated, PendingRequest, Withdrawn
 from daemon.core.ledger import Ledger
 
 
@@ -17,13 +17,12 @@ def _check_slots(ledger: Ledger) -> None:
         executor = slot.executor
         assert ledger.executors[executor.instance_id] is executor
         assert executor.slots[slot_id] is slot
-        lane = ledger.free.lane(slot.profile)
-        assert (lane is not None and slot.serial in lane.items) == slot.placeable
+        assert (slot in ledger.free) == slot.placeable
         match slot.state:
             case Allocated(allocation_id=allocation_id):
                 assert ledger.holders[allocation_id] is slot
                 assert allocation_id not in ledger.requests
-            case Pending(request=pending):
+            case PendingRequest() as pending:
                 assert pending.slot is slot
                 assert ledger.requests[pending.request.allocation_id] is pending
             case Withdrawn(allocation_id=allocation_id):
@@ -41,19 +40,15 @@ def _check_slots(ledger: Ledger) -> None:
 
 
 def _check_requests(ledger: Ledger) -> None:
-    waiting = {
-        pending.request.allocation_id
-        for lane in ledger.waiting.filled()
-        for pending in lane.items.values()
-    }
-    assert waiting == {key for key, each in ledger.requests.items() if each.slot is None}
+    for pending in ledger.requests.values():
+        assert (pending in ledger.waiting) == (pending.slot is None)
+    assert len(ledger.waiting) == sum(each.slot is None for each in ledger.requests.values())
     assert set(ledger.requests) == {key for job in ledger.jobs.values() for key in job}
     assert all(ledger.jobs.values())
     for allocation_id, pending in ledger.requests.items():
         assert allocation_id in ledger.deadlines
         if pending.slot is not None:
-            assert isinstance(pending.slot.state, Pending)
-            assert pending.slot.state.request is pending
+            assert pending.slot.state is pending
     assert len(ledger.deadlines) == len(ledger.requests)
 
 

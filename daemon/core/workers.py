@@ -23,6 +23,7 @@ class Workers:
         self._settings = settings
         self._starting: dict[ResourceProfile, int] = {}
         self._idle: Deadlines[InstanceId] = Deadlines()
+        self.startable = settings.worker is not None
 
     @property
     def next_deadline(self) -> float:
@@ -63,7 +64,7 @@ class Workers:
             spare += len(worker.slots)
 
     def _open_free(self) -> int:
-        return sum(len(lane.items) for lane in self._ledger.free.filled())
+        return len(self._ledger.free)
 
     def _match(
         self, resting: dict[ResourceProfile, int]
@@ -74,7 +75,7 @@ class Workers:
         lanes = sorted(self._ledger.waiting.filled(), key=lambda lane: lane.profile, reverse=True)
         uncovered: list[tuple[ResourceProfile, int]] = []
         for lane in lanes:
-            left = len(lane.items) - _take(spare, lane.profile, len(lane.items))
+            left = lane.count - _take(spare, lane.profile, lane.count)
             if left:
                 uncovered.append((lane.profile, left))
         return uncovered, spare

@@ -9,7 +9,7 @@ from daemon.core.effects import (
     SlotManagerEffect,
     TellJobAllocationFailed,
 )
-from daemon.core.inventory import Allocated, Pending, Slot, Withdrawn
+from daemon.core.inventory import Allocated, PendingRequest, Slot, Withdrawn
 from daemon.core.slot_manager import (
     ExecutorRegistration,
     RequestExplanation,
@@ -242,8 +242,7 @@ def _state_of(
     slot: Slot,
 ) -> tuple[SlotState, ResourceProfile, AllocationId | None, JobId | None]:
     match slot.state:
-        case Pending(request=pending):
-            request = pending.request
+        case PendingRequest(request=request):
             return (SlotState.PENDING, slot.profile, request.allocation_id, request.job_id)
         case Withdrawn(allocation_id=allocation_id, job_id=job_id):
             return (SlotState.PENDING, slot.profile, allocation_id, job_id)
