@@ -4,7 +4,7 @@ import pytest
 import trio
 
 from protocol.errors import NotLeader
-from protocol.ids import RESOURCE_MANAGER, RequestId, job_master
+from protocol.ids import RESOURCE_MANAGER, JobId, RequestId, job_master
 from protocol.messages.client import (
     AllocateSlot,
     CloseJob,
@@ -122,12 +122,7 @@ async def test_revoking_nobody_is_refused(autojump_clock: trio.abc.Clock) -> Non
     """A drill on a component without a leader changes nothing."""
     async with running() as cluster:
         with pytest.raises(NotLeader):
-            await cluster.client().call(RevokeLeader(job_master(await _unknown())))
-
-
-async def _unknown() -> str:
-    await trio.lowlevel.checkpoint()
-    return "f" * 32
+            await cluster.client().call(RevokeLeader(job_master(JobId("f" * 32))))
 
 
 async def test_many_revocations_never_grant_a_slot_twice(

@@ -4,7 +4,7 @@ import pytest
 import trio
 
 from protocol.errors import UnknownRequest, UnknownTask
-from protocol.ids import RequestId
+from protocol.ids import RequestId, TaskId
 from protocol.messages.client import (
     AllocateSlot,
     CancelTask,
@@ -20,7 +20,7 @@ from tests.roles.cluster import Client, Cluster, P, executor, running
 R1, R2 = (RequestId(f"{n:032x}") for n in (0xA1, 0xA2))
 
 
-async def start(cluster: Cluster, client: Client, script: str, stdin: str | None = None) -> str:
+async def start(cluster: Cluster, client: Client, script: str, stdin: str | None = None) -> TaskId:
     """Run a script in a slot of a new job."""
     job = await cluster.open_job(client)
     await client.call(AllocateSlot(job, R1, P))

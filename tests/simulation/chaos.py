@@ -1,12 +1,14 @@
 """Random clients, and leaders and executors that fall over, on one daemon under a virtual clock."""
 
 import random
+from typing import Any
 
 import attrs
 import trio
 
 from protocol.errors import SlotdError
 from protocol.ids import RESOURCE_MANAGER, JobId, RequestId, ResourceId, SlotId, job_master
+from protocol.messages.calls import Request
 from protocol.messages.client import (
     AllocateSlot,
     CloseJob,
@@ -107,7 +109,7 @@ class Chaos:
             self.cluster.host.executors[ResourceId(name)].mailbox.put(_crash)
         await trio.lowlevel.checkpoint()
 
-    async def _try(self, request: ReleaseSlot | CloseJob | RevokeLeader) -> bool:
+    async def _try(self, request: Request[Any]) -> bool:
         try:
             await self.client.call(request)
         except SlotdError as error:

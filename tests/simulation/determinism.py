@@ -9,7 +9,7 @@ import trio.testing
 
 
 def run_deterministically(main: Callable[[random.Random], Awaitable[Any]], seed: int) -> Any:
-    """Run ``main`` under a jumping clock, with every choice of Trio and of ``main`` from ``seed``."""
+    """Run ``main`` under a jumping clock; every choice of Trio and of ``main`` is from ``seed``."""
     run: Any = trio._core._run
     run._ALLOW_DETERMINISTIC_SCHEDULING = True
     run._r = random.Random(seed)
