@@ -9,8 +9,9 @@ class WireLimits:
 
     max_line_bytes: int = 1 << 20
     hello_timeout_s: float = 10.0
-    write_timeout_s: float = 30.0
-    """A peer that takes none of 64 KiB for so long does not read."""
+    write_timeout_s: float = 300.0
+    """A peer that takes none of 64 KiB for so long does not read. It costs a bounded buffer until
+    then, and somebody may have paused the pager that a command's output goes to."""
     linger_s: float = 1.0
     """How long a refused peer may take to read why, before the connection is cut."""
     unauthenticated: int = 64
