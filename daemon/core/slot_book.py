@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import attrs
+
 from daemon.core.deadlines import Deadlines
 from daemon.core.slot_states import (
     FREE,
@@ -125,9 +127,15 @@ class SlotBook:
         return self._timers.next
 
     def pop_due(self, now: float) -> list[Allocated]:
-        """The ALLOCATED slots that are due, earliest first; the caller gives each a new state."""
+        """The ALLOCATED slots that are due, earliest first; each gets a new state or timer."""
         due = [self._states[slot] for slot in self._timers.pop_due(now)]
         return [state for state in due if isinstance(state, Allocated)]
+
+    def restart_timer(self, state: Allocated, deadline: float) -> None:
+        """A slot that was due stays ALLOCATED until ``deadline``."""
+        slot = self._by_allocation[state.allocation_id]
+        self._states[slot] = attrs.evolve(state, deadline=deadline)
+        self._timers.set(slot, deadline)
 
     def check_invariants(self) -> None:
         """Assert that indexes and timers say what the states say (section 5.2 of the catalogue)."""

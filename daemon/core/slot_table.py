@@ -130,7 +130,7 @@ class SlotTable:
     def offer_timed_out(
         self, job_id: JobId, leader_id: LeaderId, serial: int, now: float
     ) -> list[SlotTableEffect]:
-        """No answer in time: offer what is still ALLOCATED again at once (E12)."""
+        """No answer in time: offer what is still ALLOCATED again at once, for ever (E12)."""
         settled = self._links.settle(job_id, leader_id, serial)
         return self._links.offer(job_id, [a for a in settled if self._book.is_waiting(a)])
 
@@ -261,9 +261,15 @@ class SlotTable:
         return self._book.next_deadline
 
     def expire(self, now: float) -> list[SlotTableEffect]:
-        """Free the slots whose timer ran out (E19)."""
+        """Free the slots whose timer ran out (E19).
+
+        In an unanswered offer it starts again, or a slot would be free before its retry (E12).
+        """
         effects: list[SlotTableEffect] = []
         for state in self._book.pop_due(now):
+            if self._links.is_offered(state.job_id, state.allocation_id):
+                self._book.restart_timer(state, now + self._settings.slot_timeout_s)
+                continue
             cause = f"no JobMaster accepted the slot in time after: {state.since}"
             effects += self._free(state.allocation_id, cause)
         return effects

@@ -102,6 +102,32 @@ def test_an_offer_without_answer_is_made_again_for_what_still_waits(offered: Slo
     assert offered.state_of(slot(2)) == Active(JOB, A3)
 
 
+def test_a_slot_is_offered_again_for_ever_while_its_leader_is_there(offered: SlotTable) -> None:
+    """E12: also if a call waits as long as the timer, or longer; E19: the timer stays armed."""
+    for number in range(1, 20):
+        assert offered.expire(number * TIMEOUT) == []
+        assert offered.next_deadline == (number + 1) * TIMEOUT
+        assert offered.offer_timed_out(JOB, JM, number, number * TIMEOUT + 1.0) == offers(
+            number + 1, offer(A1, 0), offer(A2, 1)
+        )
+    assert offered.offer_answered(JOB, JM, 20, [A1, A2], 195.0) == []
+    assert offered.state_of(slot(1)) == Active(JOB, A2)
+
+
+def test_the_timer_of_what_was_offered_runs_out_once_its_leader_is_gone(
+    offered: SlotTable,
+) -> None:
+    """E12, E19: it waits no longer than the timer that was started last."""
+    offered.expire(TIMEOUT)
+    offered.disconnect_job_master(JOB, JM, "it is silent", TIMEOUT + 1.0)
+    assert offered.expire(2 * TIMEOUT - 0.1) == []
+    assert offered.expire(2 * TIMEOUT) == [
+        TellSlotAvailable(slot(0), A1),
+        TellSlotAvailable(slot(1), A2),
+        UnwatchJob(JOB),
+    ]
+
+
 def test_what_was_activated_or_freed_meanwhile_is_not_offered_again(offered: SlotTable) -> None:
     """E12, E14"""
     offered.add_task(JOB, JM, A1, T1, 2.0)
