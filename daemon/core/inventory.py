@@ -43,16 +43,6 @@ FREE = Free()
 
 
 @attrs.define(eq=False)
-class KindCount:
-    """How many slots of one profile there are; ``closed``: on executors that get no more work."""
-
-    profile: ResourceProfile
-    slots: int = 0
-    free: int = 0
-    closed: int = 0
-
-
-@attrs.define(eq=False)
 class PendingRequest:
     """A request that has no confirmed slot; ``slot`` is the one that is being asked for, if any.
 
@@ -68,6 +58,20 @@ class PendingRequest:
 
 
 SlotState: TypeAlias = Free | PendingRequest | Withdrawn | Allocated
+
+
+@attrs.define(eq=False)
+class KindCount:
+    """How many slots of one profile there are; ``closed``: on executors that get no more work.
+
+    ``lane`` is where those that may be given are.
+    """
+
+    profile: ResourceProfile
+    slots: int = 0
+    free: int = 0
+    closed: int = 0
+    lane: Lane["Slot"] | None = None
 
 
 @attrs.define(eq=False)

@@ -5,11 +5,12 @@ Between two events no waiting request fits a slot that may be given, except in k
 ``fresh``: those are matched by ``serve``.
 """
 
-from heapq import heapify, heappop, heapreplace
+from heapq import heappop, heappush
 
 from daemon.core.deadlines import Deadlines
 from daemon.core.effects import AskExecutorForSlot, TellJobAllocationFailed
 from daemon.core.inventory import (
+    KindCount,
     PendingRequest,
     Slot,
     Withdrawn,
@@ -39,8 +40,8 @@ def _fits(required: ResourceProfile, slot: ResourceProfile) -> bool:
 class Ledger(SlotBooks):
     """The books with the requests: which wait, which are asked for, and which slot serves which.
 
-    A request is in ``waiting`` until it is assigned. ``fresh`` are the slot profiles that ``serve``
-    has still to match.
+    A request is in ``waiting`` until it is assigned. ``fresh`` are the kinds of slots that are
+    still to be matched by ``serve``.
     """
 
     def __init__(self, placement: Placement, kinds: SlotKinds) -> None:
@@ -48,7 +49,7 @@ class Ledger(SlotBooks):
         self.requests: dict[AllocationId, PendingRequest] = {}
         self.jobs: dict[JobId, dict[AllocationId, PendingRequest]] = {}
         self.waiting: Lanes[PendingRequest] = Lanes(_fits, Lane[PendingRequest])
-        self.fresh: dict[ResourceProfile, None] = {}
+        self.fresh: dict[KindCount, None] = {}
         self.deadlines: Deadlines[AllocationId] = Deadlines()
 
     def register(self, request: SlotRequest, now: float) -> PendingRequest:
@@ -75,7 +76,7 @@ class Ledger(SlotBooks):
         else:
             # Slots wait to be matched: this request must not overtake older ones.
             for lane in self.free.fitting(pending.profile):
-                self.fresh[lane.profile] = None
+                self.fresh[lane.first().kind] = None
         self.waiting.add(pending)
 
     def serve(self, budget: int) -> None:
@@ -83,32 +84,32 @@ class Ledger(SlotBooks):
 
         What is left stays in ``fresh``.
         """
-        heap: list[tuple[int, int, ResourceProfile]] = []
-        for place, profile in enumerate(list(self.fresh)):
-            pending = self._oldest_for(profile)
-            if pending is None:
-                del self.fresh[profile]
-            else:
-                heap.append((pending.serial, place, profile))
-        heapify(heap)
+        heap: list[tuple[int, int, KindCount, PendingRequest]] = []
+        for place, kind in enumerate(list(self.fresh)):
+            self._look(heap, place, kind)
         while heap and budget > 0:
-            serial, place, profile = heap[0]
-            pending = self._oldest_for(profile)
-            if pending is None:
-                heappop(heap)
-                del self.fresh[profile]
-            elif pending.serial != serial:
-                heapreplace(heap, (pending.serial, place, profile))
-            else:
+            _, place, kind, pending = heappop(heap)
+            if pending.slot is None and kind.lane is not None and kind.lane.count:
                 slot = self.free.take(pending.profile)
                 assert slot is not None
                 self.waiting.discard(pending)
                 self._assign(pending, slot)
                 budget -= 1
+            self._look(heap, place, kind)
 
-    def _oldest_for(self, profile: ResourceProfile) -> PendingRequest | None:
-        lane = self.free.lane(profile)
-        return self.waiting.first(profile) if lane is not None and lane.count else None
+    def _look(
+        self,
+        heap: list[tuple[int, int, KindCount, PendingRequest]],
+        place: int,
+        kind: KindCount,
+    ) -> None:
+        """Note the oldest request that free slots of this kind could serve, if there is one."""
+        if kind.lane is not None and kind.lane.count:
+            pending = self.waiting.first(kind.profile)
+            if pending is not None:
+                heappush(heap, (pending.serial, place, kind, pending))
+                return
+        del self.fresh[kind]
 
     def _assign(self, pending: PendingRequest, slot: Slot) -> None:
         request = pending.request
@@ -200,6 +201,7 @@ class Ledger(SlotBooks):
         pending = self.waiting.take(slot.profile)
         if pending is None:
             self.free.add(slot)
+            slot.kind.lane = slot.lane
         else:
             self._assign(pending, slot)
 
@@ -207,4 +209,5 @@ class Ledger(SlotBooks):
         """Let a free slot be matched by ``serve``, if it may be given."""
         if slot.placeable:
             self.free.add(slot)
-            self.fresh[slot.profile] = None
+            slot.kind.lane = slot.lane
+            self.fresh[slot.kind] = None

@@ -87,6 +87,10 @@ class Lane(Generic[T]):
             heapify(heap)
         return self.rank | heap[0]
 
+    def first(self) -> T:
+        """The item that is next in order; the lane must not be empty."""
+        return self.items[self.key() & SERIALS]
+
     def key(self) -> int:
         """Where the lane stands among the others now."""
         return self.rank | self._heap[0] if self.count else NOBODY
