@@ -50,6 +50,8 @@ async def test_who_knows_the_token_is_told_about_the_daemon() -> None:
     [
         (hello(token="wrong"), Unauthenticated),
         (hello(token=TOKEN + "x"), Unauthenticated),
+        (hello(token=TOKEN[:-1]), Unauthenticated),
+        (hello(token=TOKEN.upper()), Unauthenticated),
         (hello(token=""), Unauthenticated),
         (hello(token=None), Unauthenticated),
         (hello(token="-"), Unauthenticated),
