@@ -6,17 +6,8 @@ from typing import Any
 import attrs
 import trio
 
-from daemon.core.effects import (
-    OfferSlotsToJob,
-    SlotTableEffect,
-    StopTask,
-    TellJobSlotFailed,
-    TellSlotAvailable,
-    UnwatchJob,
-    WatchJob,
-)
 from daemon.core.slot_table import SlotTable, SlotTableSettings
-from daemon.roles.calls import Calls, CallTimedOut
+from daemon.roles.calls import Calls
 from daemon.roles.executor_gateway import ExecutorGateway
 from daemon.roles.executor_link import ExecutorLink
 from daemon.roles.executor_tasks import ExecutorTasks, Prepare
@@ -25,19 +16,14 @@ from daemon.roles.job_finder import Dial, JobFinder
 from daemon.roles.mailbox import Envelope, Mailbox, NearPeer
 from daemon.roles.peer_book import NearCaller, PeerBook
 from daemon.roles.services import Services
+from daemon.roles.table_shell import TableShell
 from protocol.errors import (
-    LeaderIdMismatch,
     MethodNotFound,
-    NotLeader,
     PeerGone,
-    SlotdError,
-    UnknownJob,
-    UnknownTaskExecutor,
 )
 from protocol.ids import RESOURCE_MANAGER, JobId, LeaderId, ResourceId, TaskId, job_of
 from protocol.messages.calls import EMPTY
-from protocol.messages.job_master import FailSlot, OfferSlots, SlotsAccepted
-from protocol.messages.resource_manager import NotifySlotAvailable, RegisterTaskExecutor
+from protocol.messages.resource_manager import RegisterTaskExecutor
 from protocol.messages.task_executor import (
     CancelTaskOfExecutor,
     DisconnectFromExecutor,
@@ -49,9 +35,6 @@ from protocol.messages.task_executor import (
 )
 from protocol.messages.values import Hardware, SlotStatus
 from protocol.resources import ResourceProfile
-
-_LOST_LEADER = (PeerGone, NotLeader, LeaderIdMismatch, UnknownJob, UnknownTaskExecutor)
-"""The JobMaster does not know this registration any more: register again, then offer again."""
 
 
 @attrs.frozen
@@ -103,6 +86,7 @@ class TaskExecutor:
             nursery,
             self._task_ended,
         )
+        self._shell = TableShell(me, self._table, self._jobs, self._link, self._tasks, self._calls)
         self._is_stopping = False
         self._empty = trio.Event()
         self._handlers: dict[type[Any], Callable[[Envelope, Any, float], None]] = {
@@ -128,7 +112,7 @@ class TaskExecutor:
     async def drain(self, cause: str) -> None:
         """Free every slot, wait until all tasks have ended, say goodbye (E38, E43)."""
         self._is_stopping = True
-        self.mailbox.put(lambda now: self._interpret(self._table.stop(cause, now)))
+        self.mailbox.put(lambda now: self._shell.interpret(self._table.stop(cause, now)))
         await self._empty.wait()
         await self._link.leave(cause)
 
@@ -165,10 +149,12 @@ class TaskExecutor:
 
     def expire(self, now: float) -> None:
         """Slots that nobody accepted, leaders that are silent."""
-        self._interpret(self._table.expire(now))
+        self._shell.interpret(self._table.expire(now))
         self._jobs.expire(now)
         self._calls.expire(now)
         self._link.expire(now)
+        if self._is_stopping and self._table.is_empty:
+            self._empty.set()
 
     # requests
 
@@ -182,11 +168,11 @@ class TaskExecutor:
             now,
         )
         envelope.reply.succeed(EMPTY)
-        self._interpret(effects)
+        self._shell.interpret(effects)
 
     def _free_slot(self, envelope: Envelope, request: FreeSlot, now: float) -> None:
         envelope.reply.succeed(EMPTY)
-        self._interpret(
+        self._shell.interpret(
             self._table.free_slot(
                 request.allocation_id,
                 request.cause,
@@ -203,7 +189,7 @@ class TaskExecutor:
         if added and slot is not None:
             self._tasks.start(request, slot)
         envelope.reply.succeed(EMPTY)
-        self._interpret(effects)
+        self._shell.interpret(effects)
 
     def _cancel_task(self, envelope: Envelope, request: CancelTaskOfExecutor, _: float) -> None:
         self._tasks.stop(request.task_id, "cancelled", request.grace)
@@ -213,7 +199,7 @@ class TaskExecutor:
         if request.sender == RESOURCE_MANAGER:
             self._link.beat(now)
         elif (job_id := job_of(request.sender)) is not None and self._jobs.beats.beat(job_id, now):
-            self._interpret(self._table.reconcile(job_id, request.allocated or [], now))
+            self._shell.interpret(self._table.reconcile(job_id, request.allocated or [], now))
         envelope.reply.succeed(SlotReport(self._table.report()))
 
     def _dropped(self, envelope: Envelope, request: DisconnectFromExecutor, _: float) -> None:
@@ -226,7 +212,7 @@ class TaskExecutor:
                 self._jobs.lost(job_id, leader[1], request.cause)
 
     def _task_ended(self, task_id: TaskId) -> None:
-        self.mailbox.put(lambda now: self._interpret(self._table.task_finished(task_id, now)))
+        self.mailbox.put(lambda now: self._shell.interpret(self._table.task_finished(task_id, now)))
 
     # leaders
 
@@ -244,83 +230,8 @@ class TaskExecutor:
 
     def job_connected(self, job_id: JobId, leader_id: LeaderId, now: float) -> None:
         """Offer the job its slots (E10)."""
-        self._interpret(self._table.connect_job_master(job_id, leader_id, now))
+        self._shell.interpret(self._table.connect_job_master(job_id, leader_id, now))
 
     def job_disconnected(self, job_id: JobId, leader_id: LeaderId, cause: str, now: float) -> None:
         """Its slots wait for the next leader (E18)."""
-        self._interpret(self._table.disconnect_job_master(job_id, leader_id, cause, now))
-
-    # effects
-
-    def _interpret(self, effects: list[SlotTableEffect]) -> None:
-        for effect in effects:
-            match effect:
-                case WatchJob():
-                    self._jobs.watch(effect.job_id, effect.target_address)
-                case UnwatchJob():
-                    self._jobs.unwatch(effect.job_id, "no slot of this job is left here")
-                case OfferSlotsToJob():
-                    self._offer(effect)
-                case TellSlotAvailable():
-                    self._tell_available(effect)
-                case TellJobSlotFailed():
-                    self._tell_failed(effect)
-                case StopTask():
-                    self._tasks.evict(effect.task_id, effect.cause, effect.grace_s)
-        self._notice_emptiness()
-
-    def _notice_emptiness(self) -> None:
-        if self._is_stopping and self._table.is_empty:
-            self._empty.set()
-
-    def _offer(self, effect: OfferSlotsToJob) -> None:
-        leader = self._jobs.leader_of(effect.job_id)
-        if leader is None or leader[1] != effect.leader_id:
-            return  # offered again to the next one
-        job, leader_id, serial = effect.job_id, effect.leader_id, effect.serial
-
-        def answered(answer: SlotsAccepted, now: float) -> None:
-            self._interpret(
-                self._table.offer_answered(job, leader_id, serial, answer.accepted, now)
-            )
-
-        def failed(error: SlotdError, now: float) -> None:
-            if isinstance(error, CallTimedOut):
-                self._interpret(self._table.offer_timed_out(job, leader_id, serial, now))
-            elif isinstance(error, _LOST_LEADER):
-                self._jobs.lost(job, leader_id, error.message)
-            else:
-                self._interpret(
-                    self._table.offer_failed(job, leader_id, serial, error.message, now)
-                )
-
-        offer = OfferSlots(
-            leader_id=leader_id,
-            job_id=job,
-            resource_id=self._specification.resource_id,
-            slots=list(effect.slots),
-        )
-        self._calls.start(leader[0], offer, answered, failed)
-
-    def _tell_available(self, effect: TellSlotAvailable) -> None:
-        if self._link.registration is not None:
-            leader_id, instance_id = self._link.registration
-            request = NotifySlotAvailable(
-                leader_id=leader_id,
-                instance_id=instance_id,
-                slot_id=effect.slot_id,
-                allocation_id=effect.allocation_id,
-            )
-            self._calls.tell(self._link.peer, request)
-
-    def _tell_failed(self, effect: TellJobSlotFailed) -> None:
-        leader = self._jobs.leader_of(effect.job_id)
-        if leader is not None and leader[1] == effect.leader_id:
-            request = FailSlot(
-                leader_id=effect.leader_id,
-                job_id=effect.job_id,
-                resource_id=self._specification.resource_id,
-                allocation_id=effect.allocation_id,
-                cause=effect.cause,
-            )
-            self._calls.tell(leader[0], request)
+        self._shell.interpret(self._table.disconnect_job_master(job_id, leader_id, cause, now))
