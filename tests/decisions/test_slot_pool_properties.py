@@ -4,6 +4,7 @@ The machine keeps its own books from the effects alone, with naive scans, and co
 """
 
 import attrs
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -11,6 +12,7 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
+    precondition,
     rule,
 )
 
@@ -25,7 +27,7 @@ from daemon.core.effects import (
     SlotPoolEffect,
 )
 from daemon.core.slot_pool import PoolRequest, SlotPool, SlotPoolSettings
-from protocol.errors import NoResourceAvailable, PeerGone, SlotAllocationFailed
+from protocol.errors import NoResourceAvailable, PeerGone, SlotAllocationFailed, UnknownTaskExecutor
 from protocol.ids import AllocationId, JobId, RequestId, ResourceId
 from protocol.messages.values import Locality, Location, SlotOffer
 from protocol.news import PoolCounts
@@ -67,11 +69,13 @@ class PoolMachine(RuleBasedStateMachine):
         self.forget_term()
         self.held: dict[RequestId, AllocationId] = {}
         """Granted in an earlier term and not seen in this one."""
+        self.connect()
 
     def forget_term(self) -> None:
         self.connected = False
         self.waiting: dict[RequestId, PoolRequest] = {}
         """Asked and not answered, in order of arrival."""
+        self.steps = 0
         self.asked: dict[RequestId, AllocationId] = {}
         """The id under which each waiting request was asked for last."""
         self.known: set[AllocationId] = set()
@@ -79,6 +83,9 @@ class PoolMachine(RuleBasedStateMachine):
         self.slots: dict[AllocationId, Slot] = {}
         self.serving: dict[RequestId, AllocationId] = {}
         self.registered: set[ResourceId] = set()
+        self.lost: set[AllocationId] = set()
+        """Served somebody who was told that it is gone: never to be accepted again."""
+        self.localities: dict[RequestId, Locality] = {}
 
     # --- the books
 
@@ -87,6 +94,7 @@ class PoolMachine(RuleBasedStateMachine):
             match effect:
                 case GrantRequest(request_id, slot):
                     self.book_grant(request_id, slot.allocation_id)
+                    self.localities[request_id] = slot.locality
                 case FailRequest(request_id):
                     del self.waiting[request_id]
                     self.asked.pop(request_id, None)
@@ -116,6 +124,7 @@ class PoolMachine(RuleBasedStateMachine):
             assert self.held.pop(request_id) == allocation_id
         else:
             assert self.serving.pop(request_id) == allocation_id
+        self.lost.add(allocation_id)
 
     def book_ask(
         self, allocation_id: AllocationId, profile: ResourceProfile, timeout_s: float
@@ -167,7 +176,38 @@ class PoolMachine(RuleBasedStateMachine):
             return {Locality.HOST_LOCAL}
         return {Locality.NON_LOCAL}
 
+    def naive_locality(self, request: PoolRequest, slot: Slot) -> Locality:
+        """How near a slot is to a request that had waited for it."""
+        executors = {place.resource_id for place in request.preferred} - {None}
+        hosts = {place.host for place in request.preferred} - {None}
+        hosts |= {HOSTS[name] for name in executors if name in self.registered}
+        if not executors and not hosts:
+            return Locality.UNKNOWN
+        if slot.executor in executors:
+            return Locality.LOCAL
+        return Locality.HOST_LOCAL if HOSTS[slot.executor] in hosts else Locality.NON_LOCAL
+
+    def check_heir(
+        self, heir: RequestId | None, asker: PoolRequest | None, allocation_id: AllocationId
+    ) -> None:
+        """The one who should have got a slot did."""
+        if heir is not None and asker is not None:
+            assert self.serving[heir] == allocation_id
+            assert self.localities[heir] == self.naive_locality(asker, self.slots[allocation_id])
+
     # --- rules
+
+    @rule(name=requests, profile=profiles, preferred=st.lists(places, max_size=2))
+    def wait_for_a_slot(
+        self, name: RequestId, profile: ResourceProfile, preferred: list[Location]
+    ) -> None:
+        self.allocate(name, profile, True, 60.0, preferred)
+
+    @rule(data=st.data(), patience=st.sampled_from([5.0, 60.0]))
+    def wait_for_what_is_held(self, data: st.DataObject, patience: float) -> None:
+        if self.held:
+            name = data.draw(st.sampled_from(list(self.held)))
+            self.allocate(name, P, True, patience, [])
 
     @rule(
         name=requests,
@@ -207,19 +247,18 @@ class PoolMachine(RuleBasedStateMachine):
     def release(self, name: RequestId) -> None:
         expected = name in self.serving or name in self.waiting or name in self.held
         allocation_id = self.serving.pop(name, None)
-        if allocation_id is not None:  # it is the youngest slot then
-            slot = self.slots[allocation_id]
-            heir = self.naive_request(allocation_id, slot)
-        else:
-            heir = None
-        self.held.pop(name, None)
+        heir: RequestId | None = None
+        if allocation_id is not None:
+            heir = self.naive_request(allocation_id, self.slots[allocation_id])
+        asker = self.waiting.get(heir) if heir else None
+        if name in self.held:
+            self.lost.add(self.held.pop(name))
         released, effects = self.pool.release(name, "released", self.now)
         assert released == expected
         self.book(effects)
-        if heir is not None:
-            assert self.serving[heir] == allocation_id
+        if allocation_id is not None:
+            self.check_heir(heir, asker, allocation_id)
 
-    @rule(executor=executors)
     def register(self, executor: ResourceId) -> None:
         self.pool.register_executor(executor, HOSTS[executor])
         self.registered.add(executor)
@@ -235,14 +274,19 @@ class PoolMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), slot=slots)
     def offer_what_was_asked_for(self, data: st.DataObject, slot: Slot) -> None:
-        wanted = [*self.asked.values(), *self.held.values(), *self.slots]
+        wanted = [*self.asked.values(), *self.held.values(), *sorted(self.lost)]
         if wanted:
             self.offer(data.draw(st.sampled_from(wanted)), slot)
 
+    @rule(data=st.data(), slot=slots, moved=st.booleans())
+    def offer_what_is_held(self, data: st.DataObject, slot: Slot, moved: bool) -> None:
+        if self.slots:
+            allocation_id = data.draw(st.sampled_from(list(self.slots)))
+            self.offer(allocation_id, slot if moved else self.slots[allocation_id])
+
     def offer(self, allocation_id: AllocationId, offered: Slot) -> None:
         executor, number = offered.executor, offered.number
-        if executor not in self.registered:
-            return
+        self.register(executor)
         held = self.slots.get(allocation_id)
         displaced = [
             held_as
@@ -253,17 +297,19 @@ class PoolMachine(RuleBasedStateMachine):
         before = self.pool.counts()
         offers = [SlotOffer(allocation_id, number, offered.profile)]
         accepted, effects = self.pool.offer(executor, offers, self.now)
-        if held is not None or not accepted:
+        if held is not None or allocation_id in self.lost:
             same = held is not None and (held.executor, held.number) == (executor, number)
             assert accepted == ([allocation_id] if same else [])
             assert effects == []
             assert self.pool.counts() == before
             return
+        assert accepted == [allocation_id]
         for held_as in displaced:
             del self.slots[held_as]
         self.slots[allocation_id] = offered
         self.known.discard(allocation_id)
         heir = None if restored else self.naive_request(allocation_id, offered)
+        asker = self.waiting.get(heir) if heir else None
         used_up = [n for n, asked in self.asked.items() if asked == allocation_id and n != heir]
         for name in used_up:
             del self.asked[name]
@@ -271,8 +317,7 @@ class PoolMachine(RuleBasedStateMachine):
             if name not in self.waiting:
                 self.serving[name] = self.held.pop(name)
         self.book(effects)
-        if heir is not None:
-            assert self.serving[heir] == allocation_id
+        self.check_heir(heir, asker, allocation_id)
 
     @rule(data=st.data())
     def fail_allocation(self, data: st.DataObject) -> None:
@@ -317,7 +362,7 @@ class PoolMachine(RuleBasedStateMachine):
         self.known.clear()
         assert self.pool.disconnect_resource_manager(self.now) == []
 
-    @rule(passed=st.sampled_from([0.0, 1.0, 5.0, 10.0, 20.0]))
+    @rule(passed=st.sampled_from([1.0, 5.0, 10.0, 20.0]))
     def expire(self, passed: float) -> None:
         self.now += passed
         due = self.pool.next_deadline
@@ -326,6 +371,7 @@ class PoolMachine(RuleBasedStateMachine):
         self.book(effects)
         assert self.pool.next_deadline > self.now
 
+    @precondition(lambda self: self.steps > 12 and (self.serving or self.held))
     @rule()
     def next_term(self) -> None:
         holdings = self.pool.holdings()
@@ -338,6 +384,7 @@ class PoolMachine(RuleBasedStateMachine):
         self.forget_term()
         self.held = held
         self.pool = SlotPool(JobId("job"), self.settings, self.new_id, self.now, holdings)
+        self.connect()
 
     def nothing_is_left(self) -> None:
         assert not self.waiting
@@ -347,17 +394,23 @@ class PoolMachine(RuleBasedStateMachine):
         assert self.pool.holdings() == {}
         assert self.pool.next_deadline == float("inf")
         self.pool.check_invariants()
+        for executor in HOSTS:
+            self.pool.register_executor(executor, HOSTS[executor])
+            with pytest.raises(UnknownTaskExecutor):
+                self.pool.offer(executor, [], self.now)
 
     def teardown(self) -> None:
         if hasattr(self, "pool"):
             self.serving.clear()
             self.book(self.pool.close("done"))
+            assert not self.slots, "a slot was not freed"
             self.nothing_is_left()
 
     # --- what is always true
 
     @invariant()
     def the_pool_is_consistent(self) -> None:
+        self.steps += 1
         self.pool.check_invariants()
 
     @invariant()
