@@ -2,8 +2,6 @@
 
 from typing import Annotated, Any, ClassVar
 
-import attrs
-
 from protocol.forms import one_of
 from protocol.ids import (
     AllocationId,
@@ -18,6 +16,7 @@ from protocol.ids import (
 )
 from protocol.messages.calls import Notification
 from protocol.resources import ResourceProfile
+from protocol.values import value
 
 
 class News:
@@ -27,7 +26,7 @@ class News:
     TYPE: ClassVar[str]
 
 
-@attrs.frozen
+@value
 class Event(Notification):
     """News with its number and the time (seconds since the epoch) at which it was published.
 
@@ -40,7 +39,7 @@ class Event(Notification):
     news: News
 
 
-@attrs.frozen
+@value
 class LeaderGranted(News):
     """A component has a confirmed leader."""
 
@@ -51,7 +50,7 @@ class LeaderGranted(News):
     address: str
 
 
-@attrs.frozen
+@value
 class LeaderRevoked(News):
     """A component's leader is gone; what only it knew is gone with it."""
 
@@ -62,7 +61,7 @@ class LeaderRevoked(News):
     cause: str
 
 
-@attrs.frozen
+@value
 class ExecutorRegistered(News):
     """An executor registered at the ResourceManager."""
 
@@ -73,7 +72,7 @@ class ExecutorRegistered(News):
     address: str
 
 
-@attrs.frozen
+@value
 class ExecutorLost(News):
     """An executor is gone; its slots were removed before."""
 
@@ -83,7 +82,7 @@ class ExecutorLost(News):
     cause: str
 
 
-@attrs.frozen
+@value
 class ExecutorDraining(News):
     """An executor gets no new allocations."""
 
@@ -92,7 +91,7 @@ class ExecutorDraining(News):
     instance_id: InstanceId
 
 
-@attrs.frozen
+@value
 class ExecutorReleased(News):
     """An idle executor is given back."""
 
@@ -102,7 +101,7 @@ class ExecutorReleased(News):
     cause: str
 
 
-@attrs.frozen
+@value
 class JobOpenedNews(News):
     """A job was opened."""
 
@@ -112,7 +111,7 @@ class JobOpenedNews(News):
     detached: bool
 
 
-@attrs.frozen
+@value
 class JobClosedNews(News):
     """A job ended; ``cause`` says why."""
 
@@ -121,7 +120,7 @@ class JobClosedNews(News):
     cause: str
 
 
-@attrs.frozen
+@value
 class PoolCounts:
     """What a job's SlotPool holds and waits for."""
 
@@ -131,7 +130,7 @@ class PoolCounts:
     waiting_for_resource_manager: int = 0
 
 
-@attrs.frozen
+@value
 class PoolChanged(News):
     """The counts of a job's pool are now these."""
 
@@ -140,7 +139,7 @@ class PoolChanged(News):
     pool: PoolCounts
 
 
-@attrs.frozen
+@value
 class RequestRegistered(News):
     """The ResourceManager noted a slot request; ``timeout`` in seconds from now."""
 
@@ -151,7 +150,7 @@ class RequestRegistered(News):
     timeout: float
 
 
-@attrs.frozen
+@value
 class RequestAssigned(News):
     """A slot was chosen for a request and its executor is being asked."""
 
@@ -161,7 +160,7 @@ class RequestAssigned(News):
     slot_id: SlotId
 
 
-@attrs.frozen
+@value
 class RequestRequeued(News):
     """The chosen slot did not serve; the request is pending again, in its old place."""
 
@@ -172,7 +171,7 @@ class RequestRequeued(News):
     cause: str
 
 
-@attrs.frozen
+@value
 class RequestFulfilled(News):
     """A request has its slot and is no longer waiting."""
 
@@ -182,7 +181,7 @@ class RequestFulfilled(News):
     slot_id: SlotId
 
 
-@attrs.frozen
+@value
 class RequestFailed(News):
     """A request was given up; its job is told."""
 
@@ -192,7 +191,7 @@ class RequestFailed(News):
     cause: str
 
 
-@attrs.frozen
+@value
 class RequestCancelledNews(News):
     """A request was withdrawn by its job."""
 
@@ -201,7 +200,7 @@ class RequestCancelledNews(News):
     job_id: JobId
 
 
-@attrs.frozen
+@value
 class SlotRegistered(News):
     """A slot exists; it is free unless ``allocation_id`` is given."""
 
@@ -212,7 +211,7 @@ class SlotRegistered(News):
     job_id: JobId | None = None
 
 
-@attrs.frozen
+@value
 class SlotAllocated(News):
     """A slot belongs to an allocation; its job is not known when only the executor named it."""
 
@@ -222,7 +221,7 @@ class SlotAllocated(News):
     job_id: JobId | None
 
 
-@attrs.frozen
+@value
 class SlotFreed(News):
     """A slot is free; ``allocation_id`` is what held it or was assigned to it."""
 
@@ -231,7 +230,7 @@ class SlotFreed(News):
     allocation_id: AllocationId
 
 
-@attrs.frozen
+@value
 class SlotRemoved(News):
     """A slot no longer exists."""
 
@@ -240,7 +239,7 @@ class SlotRemoved(News):
     allocation_id: AllocationId | None = None
 
 
-@attrs.frozen
+@value
 class ResourceRequested(News):
     """Another executor is wanted, with a slot of this profile."""
 
@@ -248,7 +247,7 @@ class ResourceRequested(News):
     profile: ResourceProfile
 
 
-@attrs.frozen
+@value
 class TaskStarted(News):
     """A command runs in a slot."""
 
@@ -261,7 +260,7 @@ class TaskStarted(News):
     command: list[str]
 
 
-@attrs.frozen
+@value
 class TaskFinishedNews(News):
     """A command ended; ``cause`` when slotd ended it."""
 
@@ -273,7 +272,7 @@ class TaskFinishedNews(News):
     cause: str | None = None
 
 
-@attrs.frozen
+@value
 class OtherNews(News):
     """News of a type that this side does not know: a newer daemon wrote it."""
 

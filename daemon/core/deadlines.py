@@ -16,13 +16,14 @@ class Deadlines(Generic[K]):
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, K]] = []
-        self._live: dict[K, float] = {}
+        self._live: dict[K, tuple[float, int]] = {}
         self._serial = 0
 
     def set(self, key: K, at: float) -> None:
-        """Let ``key`` fall due at ``at``."""
+        """Let ``key`` fall due at ``at``; ``math.inf`` is never, NaN is an error."""
+        assert not math.isnan(at), f"{key!r}: the deadline is not a number"
         self._serial += 1
-        self._live[key] = at
+        self._live[key] = (at, self._serial)
         heapq.heappush(self._heap, (at, self._serial, key))
         if len(self._heap) > 64 and len(self._heap) > 4 * len(self._live):
             self._compact()
@@ -33,14 +34,15 @@ class Deadlines(Generic[K]):
 
     def get(self, key: K) -> float | None:
         """When ``key`` falls due; None if it does not."""
-        return self._live.get(key)
+        row = self._live.get(key)
+        return row[0] if row else None
 
     @property
     def next(self) -> float:
         """When the earliest key falls due; ``math.inf`` when none does."""
         while self._heap:
-            at, _, key = self._heap[0]
-            if self._live.get(key) == at:
+            at, serial, key = self._heap[0]
+            if self._live.get(key) == (at, serial):
                 return at
             heapq.heappop(self._heap)
         return math.inf
@@ -55,7 +57,7 @@ class Deadlines(Generic[K]):
         return due
 
     def _compact(self) -> None:
-        self._heap = [(at, number, key) for number, (key, at) in enumerate(self._live.items())]
+        self._heap = [(at, serial, key) for key, (at, serial) in self._live.items()]
         heapq.heapify(self._heap)
 
     def __iter__(self) -> Iterator[K]:

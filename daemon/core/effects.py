@@ -5,8 +5,6 @@ News are effects too: a core that decides something says so, and the role publis
 
 from typing import TypeAlias
 
-import attrs
-
 from protocol.errors import SlotdError
 from protocol.ids import (
     AllocationId,
@@ -21,11 +19,12 @@ from protocol.ids import (
 from protocol.messages.values import GrantedSlot, SlotOffer
 from protocol.news import News
 from protocol.resources import ResourceProfile
+from protocol.values import value
 
 # --- SlotManager -> ResourceManager ---------------------------------------------------------------
 
 
-@attrs.frozen
+@value
 class AskExecutorForSlot:
     """Call ``task_executor.request_slot``; report the answer to the SlotManager."""
 
@@ -37,7 +36,7 @@ class AskExecutorForSlot:
     target_address: str
 
 
-@attrs.frozen
+@value
 class FreeSlotAtInstance:
     """Call ``task_executor.free_slot``, best effort (X214).
 
@@ -51,7 +50,7 @@ class FreeSlotAtInstance:
     even_if_accepted: bool = False
 
 
-@attrs.frozen
+@value
 class TellJobAllocationFailed:
     """Call ``job_master.notify_allocation_failure`` (D20, D32)."""
 
@@ -60,14 +59,14 @@ class TellJobAllocationFailed:
     error: SlotdError
 
 
-@attrs.frozen
+@value
 class StartExecutor:
     """Ask whoever starts executors for one with slots of at least ``profile`` (D03)."""
 
     profile: ResourceProfile
 
 
-@attrs.frozen
+@value
 class AskExecutorForRelease:
     """Ask an idle executor whether it may go; report back with the same ``idle_since`` (D38)."""
 
@@ -75,7 +74,7 @@ class AskExecutorForRelease:
     idle_since: float
 
 
-@attrs.frozen
+@value
 class ReleaseExecutor:
     """Give an idle or surplus executor back; it stays registered until it is gone (D29, D47)."""
 
@@ -96,7 +95,7 @@ SlotManagerEffect: TypeAlias = (
 # --- SlotPool -> JobMaster ------------------------------------------------------------------------
 
 
-@attrs.frozen
+@value
 class AskResourceManager:
     """Call ``resource_manager.request_slot``; report a refusal or an error to the pool (C12).
 
@@ -108,14 +107,14 @@ class AskResourceManager:
     timeout_s: float
 
 
-@attrs.frozen
+@value
 class CancelAtResourceManager:
     """Call ``resource_manager.cancel_slot_request``, best effort (C32, C36)."""
 
     allocation_id: AllocationId
 
 
-@attrs.frozen
+@value
 class FreeSlotAtExecutor:
     """Call ``task_executor.free_slot``; a failure needs no report (C39)."""
 
@@ -124,7 +123,7 @@ class FreeSlotAtExecutor:
     cause: str
 
 
-@attrs.frozen
+@value
 class GrantRequest:
     """Answer a pending ``slot.allocate``: it has its slot."""
 
@@ -132,7 +131,7 @@ class GrantRequest:
     slot: GrantedSlot
 
 
-@attrs.frozen
+@value
 class FailRequest:
     """Answer a pending ``slot.allocate`` with an error."""
 
@@ -140,7 +139,7 @@ class FailRequest:
     error: SlotdError
 
 
-@attrs.frozen
+@value
 class FailPayload:
     """The slot that served ``request_id`` is gone: whatever ran in it has failed (C08, C47)."""
 
@@ -149,7 +148,7 @@ class FailPayload:
     cause: str
 
 
-@attrs.frozen
+@value
 class DropExecutor:
     """The executor has no slot of this job left: close the connection to it (C40, H12)."""
 
@@ -170,7 +169,7 @@ SlotPoolEffect: TypeAlias = (
 # --- SlotTable -> TaskExecutor --------------------------------------------------------------------
 
 
-@attrs.frozen
+@value
 class WatchJob:
     """Find the leader of a job, starting at ``target_address``, and register there (E08)."""
 
@@ -178,14 +177,14 @@ class WatchJob:
     target_address: str
 
 
-@attrs.frozen
+@value
 class UnwatchJob:
     """The executor has no slot of this job left: close its connection (E20)."""
 
     job_id: JobId
 
 
-@attrs.frozen
+@value
 class OfferSlotsToJob:
     """Call ``job_master.offer_slots``; report the answer with the same ``serial`` (E10-E13)."""
 
@@ -195,7 +194,7 @@ class OfferSlotsToJob:
     slots: tuple[SlotOffer, ...]
 
 
-@attrs.frozen
+@value
 class TellSlotAvailable:
     """Call ``resource_manager.notify_slot_available``, best effort (B12, E11)."""
 
@@ -203,7 +202,7 @@ class TellSlotAvailable:
     allocation_id: AllocationId
 
 
-@attrs.frozen
+@value
 class TellJobSlotFailed:
     """Call ``job_master.fail_slot``, best effort (E33)."""
 
@@ -213,7 +212,7 @@ class TellJobSlotFailed:
     cause: str
 
 
-@attrs.frozen
+@value
 class StopTask:
     """End a task's process group; report ``task_finished`` when it is gone (E21)."""
 

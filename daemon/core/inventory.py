@@ -8,6 +8,7 @@ from daemon.core.matching import Lane
 from daemon.core.slot_manager_values import ExecutorRegistration, SlotRequest
 from protocol.ids import AllocationId, InstanceId, JobId, SlotId
 from protocol.resources import ResourceProfile
+from protocol.values import value
 
 
 @attrs.frozen
@@ -15,7 +16,7 @@ class Free:
     """Nobody has the slot and nobody is being asked for it."""
 
 
-@attrs.frozen
+@value
 class Withdrawn:
     """The request is gone, but the executor may have granted it: the slot is out of use (X214).
 
@@ -27,7 +28,7 @@ class Withdrawn:
     answered: bool
 
 
-@attrs.frozen
+@value
 class Allocated:
     """The slot belongs to an allocation; ``job_id`` is None while only the executor knows it.
 
