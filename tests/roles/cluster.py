@@ -152,6 +152,14 @@ def no_dial(_: str, __: Gateway) -> AbstractAsyncContextManager[Peer]:
 @asynccontextmanager
 async def running(*executors: ExecutorSpecification, **settings: Any) -> AsyncIterator[Cluster]:
     """A daemon with these executors, registered and reported."""
+    async with started(*executors, **settings) as cluster:
+        await cluster.executors_registered(sum(len(e.profiles) for e in executors))
+        yield cluster
+
+
+@asynccontextmanager
+async def started(*executors: ExecutorSpecification, **settings: Any) -> AsyncIterator[Cluster]:
+    """A daemon whose roles have just begun."""
     serial = itertools.count(1)
 
     def new_id() -> str:
@@ -170,7 +178,5 @@ async def running(*executors: ExecutorSpecification, **settings: Any) -> AsyncIt
     host = Host(services, list(executors), no_dial)
     async with trio.open_nursery() as nursery:
         await nursery.start(host.run)
-        cluster = Cluster(host, services, nursery)
-        await cluster.executors_registered(sum(len(e.profiles) for e in executors))
-        yield cluster
+        yield Cluster(host, services, nursery)
         nursery.cancel_scope.cancel()

@@ -51,8 +51,12 @@ R = TypeVar("R")
 LICENCE = ResourceProfile(0.0, 0, {"licence": 1.0})
 
 
+SILENCE = object()
+"""As an answer: there is none."""
+
+
 class Answering(Peer):
-    """Whoever is at the other end answers at once, as ``answer`` says."""
+    """Whoever is at the other end answers at once, as ``answer`` says, or not at all."""
 
     def __init__(self, answer: Callable[[Request[Any]], Any]) -> None:
         self._answer = answer
@@ -61,7 +65,9 @@ class Answering(Peer):
     def start(self, request: Request[R]) -> PendingCall[R]:
         call: PendingCall[R] = PendingCall()
         try:
-            call.succeed(self._answer(request))
+            answer = self._answer(request)
+            if answer is not SILENCE:
+                call.succeed(answer)
         except SlotdError as refusal:
             call.fail(refusal)
         return call
