@@ -1,0 +1,45 @@
+"""The anchor of the wire rows: a raw Trio server that answers each JSON line with a grant's bytes.
+
+``python -m tests.benchmarks.echo`` prints its port and serves until it is ended.
+"""
+
+import orjson
+import trio
+
+GRANT = {
+    "request_id": "0" * 32,
+    "allocation_id": "1" * 32,
+    "slot_id": "te-1_100",
+    "resource_id": "te-1",
+    "host": "localhost",
+    "slot_number": 100,
+    "profile": {"cpu_cores": 0.001, "memory_mb": 1, "extended": {}},
+    "locality": "UNCONSTRAINED",
+}
+
+
+def answer(line: bytes) -> bytes:
+    """The line of a grant."""
+    key = orjson.loads(line)["id"]
+    return orjson.dumps(
+        {"jsonrpc": "2.0", "id": key, "result": GRANT}, option=orjson.OPT_APPEND_NEWLINE
+    )
+
+
+async def attend(stream: trio.SocketStream) -> None:
+    """Answer what one connection asks."""
+    rest = b""
+    async for chunk in stream:
+        *lines, rest = (rest + chunk).split(b"\n")
+        await stream.send_all(b"".join(answer(line) for line in lines))
+
+
+async def main() -> None:
+    """Serve on a free port of the loopback."""
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    print(listeners[0].socket.getsockname()[1], flush=True)
+    await trio.serve_listeners(attend, listeners)
+
+
+if __name__ == "__main__":
+    trio.run(main)
