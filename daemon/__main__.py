@@ -104,6 +104,28 @@ def check_config(config: str | None, **flags: str | None) -> int:
     return 0
 
 
+@slotd.command()
+@click.option(
+    "--commands",
+    type=click.IntRange(12, 600),
+    default=60,
+    show_default=True,
+    help="How many commands hash and compress the library.",
+)
+@click.option(
+    "--slots",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    help="Slots of each of the two executors.",
+)
+def demo(commands: int, slots: int) -> int:
+    """Run real commands through a daemon of its own, and check what it promises."""
+    from daemon.demo.show import show
+
+    return show(commands, slots)
+
+
 def _load(config: str | None, flags: dict[str, str | None]) -> "Configuration":
     from daemon.configuration.loading import load
     from daemon.configuration.machine import measure

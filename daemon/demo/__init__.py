@@ -1,0 +1,1 @@
+"""``slotd demo``: real commands on real files through a real daemon, checked to the last byte."""

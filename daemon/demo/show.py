@@ -1,0 +1,84 @@
+"""``slotd demo`` itself: a daemon, the play, the table, and the verdict on each promise."""
+
+import tempfile
+from pathlib import Path
+
+import trio
+
+from daemon.demo.audit import (
+    ended_wrongly,
+    granted_twice,
+    held_twice,
+    used_twice,
+    without_one_outcome,
+)
+from daemon.demo.library import NoInput
+from daemon.demo.play import Seen, play
+from daemon.demo.process import EXECUTORS, DidNotStart, Slotd, processes_left, scratch_left, slotd
+from daemon.demo.table import summary, table
+from daemon.demo.voice import Voice
+from daemon.demo.work import Work, works
+from protocol.errors import SlotdError
+
+FAILED = 1
+
+
+def show(commands: int, slots: int) -> int:
+    """Run the demo with so many commands on executors of so many slots; the exit code."""
+    voice = Voice()
+    try:
+        with tempfile.TemporaryDirectory(prefix="slotd-demo-") as name:
+            folder = Path(name)
+            to_do = works(commands)
+            voice.say(
+                f"{commands} commands over the Python standard library, {EXECUTORS} executors"
+                f" with {slots} slots each"
+            )
+            with slotd(folder, slots) as daemon:
+                voice.say(f"slotd is process {daemon.pid} and listens on {daemon.address}")
+                seen = trio.run(play, daemon, voice, to_do, slots)
+            voice.say("slotd was told to end, and has")
+            left = processes_left(folder) + scratch_left(folder)
+        left += [str(folder)] * folder.exists()
+    except (NoInput, DidNotStart) as error:
+        voice.show(f"slotd demo: {error}")
+        return FAILED
+    except SlotdError as error:
+        voice.show(f"slotd demo: {type(error).__name__}: {error.message}")
+        return FAILED
+    except trio.TooSlowError:
+        voice.show("slotd demo: it hangs, and was given up after two minutes")
+        return FAILED
+    _tell(voice, seen, to_do)
+    return FAILED if _judge(voice, seen, daemon, left) else 0
+
+
+def _tell(voice: Voice, seen: Seen, to_do: list[Work]) -> None:
+    head, *rows = table(seen.records)
+    voice.show("")
+    voice.show(head, is_head=True)
+    for row in rows:
+        voice.show(row)
+    voice.show("")
+    total = sum(
+        (work.part.root / name).stat().st_size for work in to_do for name in work.part.names
+    )
+    for line in summary(seen.records, voice.elapsed_s, total):
+        voice.show(line)
+
+
+def _judge(voice: Voice, seen: Seen, daemon: Slotd, left: list[str]) -> bool:
+    """Says of each claim whether it holds; whether any does not."""
+    twice = granted_twice(seen.news) + used_twice(seen.news) + held_twice(seen.records)
+    exit_code = [f"its exit code is {daemon.exit_code}"] if daemon.exit_code else []
+    claims = {
+        f"Slots granted twice: {len(twice)}, in {len(seen.news)} events": twice,
+        "No event missed": seen.gaps,
+        "Each request one outcome": without_one_outcome(seen.records) + ended_wrongly(seen.news),
+        "Every output what hashlib and zlib say": seen.wrong,
+        f"Commands that ran on without a leader: {len(seen.survivors)}": [],
+        "No process and no file left behind": left + exit_code,
+    }
+    for claim, faults in claims.items():
+        voice.judge(claim, faults)
+    return any(claims.values())
