@@ -8,11 +8,12 @@ import attrs
 import trio
 
 from daemon.wire.peers import Caller
+from protocol.cluster_state import ClusterState
 from protocol.errors import InvalidParams, PeerGone
 from protocol.ids import ResourceId
 from protocol.messages.client import EventsLost
 from protocol.news import NEWS, Event, News
-from protocol.snapshot import ClusterState, Snapshot
+from protocol.snapshot import Snapshot
 
 _HISTORY = 10_000
 """Events kept for readers that are behind or come back; who needs older ones is told so."""

@@ -17,6 +17,7 @@ from daemon.core.slot_manager import (
     SlotManagerSettings,
     SlotRequest,
 )
+from protocol.cluster_state import ClusterState
 from protocol.errors import SlotdError
 from protocol.ids import AllocationId, InstanceId, JobId, ResourceId, SlotId, executor_of
 from protocol.messages.values import SlotStatus
@@ -39,7 +40,7 @@ from protocol.news import (
     SlotRemoved,
 )
 from protocol.resources import ResourceProfile
-from protocol.snapshot import ClusterState, ExecutorState, RequestState, SlotState
+from protocol.snapshot import ExecutorState, RequestState, SlotState
 
 P = ResourceProfile(1, 512)
 B = ResourceProfile(2, 1024)

@@ -5,6 +5,7 @@ from typing import Any
 import attrs
 import pytest
 
+from protocol.cluster_state import ClusterState
 from protocol.ids import (
     RESOURCE_MANAGER,
     InstanceId,
@@ -44,7 +45,6 @@ from protocol.news import (
     TaskStarted,
 )
 from protocol.snapshot import (
-    ClusterState,
     ExecutorState,
     ExecutorView,
     JobState,

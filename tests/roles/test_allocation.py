@@ -3,6 +3,7 @@
 import pytest
 import trio
 
+from protocol.cluster_state import ClusterState
 from protocol.errors import NoResourceAvailable, SlotRequestTimeout, UnknownJob
 from protocol.ids import RequestId, ResourceId
 from protocol.messages.client import (
@@ -17,7 +18,7 @@ from protocol.messages.client import (
 from protocol.messages.values import GrantedSlot, Locality, Location
 from protocol.news import PoolCounts
 from protocol.resources import ResourceProfile
-from protocol.snapshot import ClusterState, SlotState, TakeSnapshot
+from protocol.snapshot import SlotState, TakeSnapshot
 from tests.roles.cluster import B, Client, Cluster, P, executor, running
 
 R1, R2, R3 = (RequestId(f"{n:032x}") for n in (0xA1, 0xA2, 0xA3))

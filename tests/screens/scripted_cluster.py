@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 import attrs
 
+from protocol.cluster_state import ClusterState
 from protocol.ids import (
     RESOURCE_MANAGER,
     AllocationId,
@@ -45,7 +46,7 @@ from protocol.news import (
     TaskStarted,
 )
 from protocol.resources import UNKNOWN, ResourceProfile
-from protocol.snapshot import ClusterState, RequestState, SlotState
+from protocol.snapshot import RequestState, SlotState
 
 SMALL = ResourceProfile(1.0, 512)
 LARGE = ResourceProfile(4.0, 8192, {"gpu": 1})

@@ -11,8 +11,8 @@ from textual.geometry import Size
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
+from protocol.cluster_state import ClusterState
 from protocol.ids import AllocationId, JobId
-from protocol.snapshot import ClusterState
 from tests.screens.scripted_cluster import ScriptedCluster
 from tests.screens.scripted_daemon import explanation_of
 from tui.dashboard.app import SlotTop

@@ -5,8 +5,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocol.cluster_state import ClusterState
 from protocol.ids import RESOURCE_MANAGER, JobId, job_master
-from protocol.snapshot import ClusterState
 from tests.screens.scripted_cluster import START, ScriptedCluster, busy_cluster, slots_of
 from tests.screens.stage import LIVE, whole
 from tui.dashboard.link.news import (

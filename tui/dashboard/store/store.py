@@ -8,10 +8,10 @@ from typing import Any
 
 import attrs
 
+from protocol.cluster_state import ClusterState
 from protocol.ids import AllocationId, Component, JobId, SlotId, job_master, job_of
 from protocol.news import Event, News, PoolChanged
 from protocol.snapshot import (
-    ClusterState,
     JobView,
     LeaderView,
     RequestView,
