@@ -91,27 +91,31 @@ async def test_an_executor_whose_resource_manager_is_silent_registers_again(
     autojump_clock: trio.abc.Clock,
 ) -> None:
     """E26, X505, X506, K03: after 50 s without a beat and a short pause; a beat puts it off."""
-    async with started(executor("te-1", P), **ALONE) as cluster:
-        async with resource_manager(cluster) as leader:
-            await trio.sleep(20)
-            await leader.call(BEAT)
-            await trio.sleep(80)
-            again = pytest.approx(70.1)
-            assert leader.times_of(RegisterTaskExecutor) == [0.0, again]
-            assert leader.times_of(ReportSlots) == [0.0, again]
-            assert leader.times_of(DisconnectTaskExecutor) == [], "it would lose its slots"
+    async with (
+        started(executor("te-1", P), **ALONE) as cluster,
+        resource_manager(cluster) as leader,
+    ):
+        await trio.sleep(20)
+        await leader.call(BEAT)
+        await trio.sleep(80)
+        again = pytest.approx(70.1)
+        assert leader.times_of(RegisterTaskExecutor) == [0.0, again]
+        assert leader.times_of(ReportSlots) == [0.0, again]
+        assert leader.times_of(DisconnectTaskExecutor) == [], "it would lose its slots"
 
 
 async def test_an_executor_that_is_told_to_go_registers_again(
     autojump_clock: trio.abc.Clock,
 ) -> None:
     """E30, X505: at once, but for a pause that keeps a quarrel from being a hot loop."""
-    async with started(executor("te-1", P), **ALONE) as cluster:
-        async with resource_manager(cluster) as leader:
-            await trio.sleep(5)
-            await leader.call(DisconnectFromExecutor(RESOURCE_MANAGER, "no heartbeat"))
-            await trio.sleep(40)
-            assert leader.times_of(RegisterTaskExecutor) == [0.0, pytest.approx(5.1)]
+    async with (
+        started(executor("te-1", P), **ALONE) as cluster,
+        resource_manager(cluster) as leader,
+    ):
+        await trio.sleep(5)
+        await leader.call(DisconnectFromExecutor(RESOURCE_MANAGER, "no heartbeat"))
+        await trio.sleep(40)
+        assert leader.times_of(RegisterTaskExecutor) == [0.0, pytest.approx(5.1)]
 
 
 @pytest.mark.parametrize(
@@ -128,12 +132,14 @@ async def test_when_the_first_report_fails_all_starts_over(
     answer: object, period: float, autojump_clock: trio.abc.Clock
 ) -> None:
     """E31, G17: it registers again, and reports again."""
-    async with started(executor("te-1", P), **ALONE) as cluster:
-        async with resource_manager(cluster, {ReportSlots: answer}) as leader:
-            await trio.sleep(2.5 * period)
-            times = [pytest.approx(n * period) for n in range(3)]
-            assert leader.times_of(RegisterTaskExecutor) == times
-            assert leader.times_of(ReportSlots) == times
+    async with (
+        started(executor("te-1", P), **ALONE) as cluster,
+        resource_manager(cluster, {ReportSlots: answer}) as leader,
+    ):
+        await trio.sleep(2.5 * period)
+        times = [pytest.approx(n * period) for n in range(3)]
+        assert leader.times_of(RegisterTaskExecutor) == times
+        assert leader.times_of(ReportSlots) == times
 
 
 async def test_a_slot_request_is_refused_until_the_registration_was_answered(
@@ -141,8 +147,7 @@ async def test_a_slot_request_is_refused_until_the_registration_was_answered(
 ) -> None:
     """E32, E03, X216: early, late, and of another leader; then it is granted."""
     async with started(executor("te-1", P), **ALONE) as cluster:
-        silent = {RegisterTaskExecutor: SILENCE}
-        async with resource_manager(cluster, silent) as leader:
+        async with resource_manager(cluster, {RegisterTaskExecutor: SILENCE}) as leader:
             await trio.sleep(1)
             with pytest.raises(SlotAllocationFailed):
                 await leader.call(slot_request(leader))
@@ -159,39 +164,43 @@ async def test_an_executor_answers_beats_with_its_slots_of_that_moment_and_sends
     autojump_clock: trio.abc.Clock,
 ) -> None:
     """E25, K01, K11, K12: what changes between two beats is seen in the second."""
-    async with started(executor("te-1", P), **ALONE) as cluster:
-        async with resource_manager(cluster) as leader:
-            await trio.sleep(1)
-            assert await leader.call(BEAT) == SlotReport([FREE])
-            await leader.call(slot_request(leader))
-            held = SlotStatus(SLOT, P, ALLOCATION, JOB)
-            assert await leader.call(BEAT) == SlotReport([held])
-            await leader.call(FreeSlot(ALLOCATION, "over"))
-            assert await leader.call(BEAT) == SlotReport([FREE])
-            await trio.sleep(40)
-            assert [type(request) for _, request in leader.heard] == [
-                RegisterTaskExecutor,
-                ReportSlots,
-                NotifySlotAvailable,
-            ]
+    async with (
+        started(executor("te-1", P), **ALONE) as cluster,
+        resource_manager(cluster) as leader,
+    ):
+        await trio.sleep(1)
+        assert await leader.call(BEAT) == SlotReport([FREE])
+        await leader.call(slot_request(leader))
+        held = SlotStatus(SLOT, P, ALLOCATION, JOB)
+        assert await leader.call(BEAT) == SlotReport([held])
+        await leader.call(FreeSlot(ALLOCATION, "over"))
+        assert await leader.call(BEAT) == SlotReport([FREE])
+        await trio.sleep(40)
+        assert [type(request) for _, request in leader.heard] == [
+            RegisterTaskExecutor,
+            ReportSlots,
+            NotifySlotAvailable,
+        ]
 
 
 async def test_a_slot_that_no_job_master_takes_is_free_after_ten_seconds(
     autojump_clock: trio.abc.Clock,
 ) -> None:
     """E05, E19, B12, X214: the ResourceManager hears whose slot it was, from which instance."""
-    async with started(executor("te-1", P), **ALONE) as cluster:
-        async with resource_manager(cluster) as leader:
-            await trio.sleep(1)
-            await leader.call(slot_request(leader))
-            await trio.sleep(30)
-            told = NotifySlotAvailable(
-                leader_id=leader.leader_id,
-                instance_id=INSTANCE,
-                slot_id=SLOT,
-                allocation_id=ALLOCATION,
-            )
-            assert leader.all_of(NotifySlotAvailable) == [(11.0, told)]
+    async with (
+        started(executor("te-1", P), **ALONE) as cluster,
+        resource_manager(cluster) as leader,
+    ):
+        await trio.sleep(1)
+        await leader.call(slot_request(leader))
+        await trio.sleep(30)
+        told = NotifySlotAvailable(
+            leader_id=leader.leader_id,
+            instance_id=INSTANCE,
+            slot_id=SLOT,
+            allocation_id=ALLOCATION,
+        )
+        assert leader.all_of(NotifySlotAvailable) == [(11.0, told)]
 
 
 async def test_an_executor_that_can_register_nowhere_ends_the_daemon(
@@ -225,17 +234,19 @@ async def test_an_executor_that_drains_says_goodbye_and_tells_of_no_free_slot(
     autojump_clock: trio.abc.Clock,
 ) -> None:
     """E43, X513, G23: the goodbye names the instance; nothing is registered again after it."""
-    async with started(executor("te-1", P), **ALONE) as cluster:
-        async with resource_manager(cluster) as leader:
-            await trio.sleep(1)
-            await leader.call(slot_request(leader))
-            await cluster.host.executors[TE1].drain("it stops")
-            await trio.sleep(30)
-            assert leader.heard[2:] == [
-                (
-                    1.0,
-                    DisconnectTaskExecutor(
-                        leader_id=leader.leader_id, instance_id=INSTANCE, cause="it stops"
-                    ),
-                )
-            ]
+    async with (
+        started(executor("te-1", P), **ALONE) as cluster,
+        resource_manager(cluster) as leader,
+    ):
+        await trio.sleep(1)
+        await leader.call(slot_request(leader))
+        await cluster.host.executors[TE1].drain("it stops")
+        await trio.sleep(30)
+        assert leader.heard[2:] == [
+            (
+                1.0,
+                DisconnectTaskExecutor(
+                    leader_id=leader.leader_id, instance_id=INSTANCE, cause="it stops"
+                ),
+            )
+        ]
