@@ -94,7 +94,7 @@ class Listener:
             door=self.door,
             limits=self.limits,
             counters=self.counters,
-            where=_peer_of(stream),
+            where=_peer_of(stream, self.limits),
             admitted=self._admit,
         )
         self._strangers[session] = None
@@ -120,23 +120,25 @@ class Listener:
             session.say_goodbye(why)
 
 
-def _peer_of(stream: trio.abc.Stream) -> str:
+def _peer_of(stream: trio.abc.Stream, limits: WireLimits) -> str:
     if not isinstance(stream, trio.SocketStream):
         return "memory"
-    watch_for_silence(stream)
+    watch_for_silence(stream, limits.write_timeout_s)
     try:
         return _written(stream.socket.getpeername())
     except OSError:
         return "nobody"
 
 
-_TCP_USER_TIMEOUT_MS = 30_000
+def watch_for_silence(stream: trio.SocketStream, write_timeout_s: float) -> None:
+    """Let the kernel notice a host that vanished: a second net under the heartbeats.
 
-
-def watch_for_silence(stream: trio.SocketStream) -> None:
-    """Let the kernel notice a host that vanished: a second net under the heartbeats."""
+    Not sooner than we would give up ourselves: to the kernel, a peer that only does not read for
+    a while (a paused pager) is as silent as one that is gone.
+    """
     try:
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _TCP_USER_TIMEOUT_MS)
+        timeout_ms = int(write_timeout_s * 1000)
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout_ms)
     except OSError:
         return  # not TCP, or gone already

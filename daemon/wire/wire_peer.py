@@ -34,11 +34,13 @@ async def dial(
         Unauthenticated, UnsupportedProtocol: hello was refused.
 
     """
+    limits = limits or WireLimits()
     stream = await _connect(address)
+    watch_for_silence(stream, limits.write_timeout_s)
     session = Session(
         gateway,
         door=None,
-        limits=limits or WireLimits(),
+        limits=limits,
         counters=counters or WireCounters(),
         where=address,
     )
@@ -75,8 +77,6 @@ async def _connect(address: str) -> trio.SocketStream:
     if not (host and port.isascii() and port.isdigit()):
         raise PeerGone(f"{address!r} is no address: expected host:port")
     try:
-        stream = await trio.open_tcp_stream(host.strip("[]"), int(port))
+        return await trio.open_tcp_stream(host.strip("[]"), int(port))
     except OSError as error:
         raise PeerGone(f"nobody answers at {address}: {error}") from None
-    watch_for_silence(stream)
-    return stream
