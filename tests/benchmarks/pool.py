@@ -11,8 +11,25 @@ from daemon.core.slot_pool import PoolRequest, SlotPool, SlotPoolSettings
 from protocol.ids import AllocationId, JobId, RequestId, ResourceId
 from protocol.messages.values import SlotOffer
 from protocol.resources import ResourceProfile
+from tests.benchmarks.suite import Goal, Metric, Row
 
 SLOTS_OF_AN_EXECUTOR = 10
+
+
+def rows(quick: bool) -> list[Row]:
+    """One and fifty profiles, and ten times as many requests open at once."""
+    cycles = 500 if quick else 10_000
+    shapes = [(100, 1)] if quick else [(1_000, 1), (1_000, 50), (10_000, 1)]
+    return [_row(cycles, batch, profiles) for batch, profiles in shapes]
+
+
+def _row(cycles: int, batch: int, profiles: int) -> Row:
+    return Row(
+        "pool-cycle",
+        f"{batch} requests open at once, {profiles} profiles",
+        (Metric("cycles/CPU s", Goal(at_least=60_000)),),
+        lambda: pool_cycle(cycles, batch, profiles),
+    )
 
 
 def nested_profiles(count: int) -> list[ResourceProfile]:
