@@ -93,12 +93,13 @@ class Result:
     @property
     def ratios(self) -> list[float]:
         """Of each pair."""
-        return [a / b for a, b in zip(self.values, self.anchors, strict=True) if b]
+        pairs = zip(self.values, self.anchors, strict=True) if self.anchors else ()
+        return [a / b for a, b in pairs if b]
 
     @property
     def ratio(self) -> float | None:
         """The median of the pairs' ratios."""
-        return statistics.median(self.ratios) if self.anchors else None
+        return statistics.median(self.ratios) if self.ratios else None
 
     @property
     def spread(self) -> float:
