@@ -88,7 +88,7 @@ class ExecutorTasks:
         end = await task.payload.run(partial(self._report_output, task))
         log.info("task_ended", job_id=job_id, task_id=task_id, exit_code=end.exit_code)
         # The slot is free only afterwards: its JobMaster hears of the end first.
-        await self._report(task, partial(self._finished, job_id, task_id, end))
+        await self._report(task, partial(self._finished, task, end))
         del self._running[task_id]
         self._ended(task_id)
 
@@ -120,17 +120,16 @@ class ExecutorTasks:
             data_base64=encoded,
         )
 
-    def _finished(
-        self, job_id: JobId, task_id: TaskId, end: PayloadExit, leader_id: LeaderId
-    ) -> Notification:
+    def _finished(self, task: _Running, end: PayloadExit, leader_id: LeaderId) -> Notification:
         return TaskFinishedAtExecutor(
-            job_id=job_id,
+            job_id=task.job_id,
             leader_id=leader_id,
             resource_id=self._resource_id,
-            task_id=task_id,
+            task_id=task.task_id,
             exit_code=end.exit_code,
             signal=end.signal,
             cause=end.cause,
+            enforced=task.payload.enforced or None,
         )
 
 

@@ -97,7 +97,7 @@ class ResourceManagerLink:
         self._deadline = now + self._services.settings.heartbeat_timeout_s
 
     def expire(self, now: float) -> None:
-        """Silent for too long: tell it, and register again (H08)."""
+        """Silent for too long: register again, which keeps the requests that it has (H08)."""
         if now >= self._deadline:
             self._deadline = math.inf
             self._lost.set()

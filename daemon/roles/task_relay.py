@@ -119,6 +119,7 @@ class TaskRelay:
                     exit_code=notification.exit_code,
                     signal=notification.signal,
                     cause=notification.cause,
+                    enforced=notification.enforced,
                 ),
             )
 

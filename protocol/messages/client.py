@@ -179,13 +179,14 @@ class TaskOutput(Notification):
 
 @attrs.frozen(kw_only=True)
 class TaskFinished(Notification):
-    """A task ended; no output follows."""
+    """A task ended; no output follows. ``enforced``: the limits that the system kept it to."""
 
     METHOD: ClassVar[str] = "task.finished"
     task_id: TaskId
     exit_code: int | None = None
     signal: int | None = None
     cause: str | None = None
+    enforced: list[str] | None = None
 
 
 @attrs.frozen

@@ -124,7 +124,11 @@ class TaskOutputOfExecutor(Notification):
 
 @attrs.frozen(kw_only=True)
 class TaskFinishedAtExecutor(Notification):
-    """A task ended: with ``exit_code`` or by ``signal``; ``cause`` when slotd ended it."""
+    """A task ended: with ``exit_code`` or by ``signal``; ``cause`` when slotd ended it.
+
+    ``enforced``: which parts of the slot's profile the system kept it to (``cpu_affinity``,
+    ``data_segment``).
+    """
 
     METHOD: ClassVar[str] = "job_master.task_finished"
     job_id: JobId
@@ -134,3 +138,4 @@ class TaskFinishedAtExecutor(Notification):
     exit_code: int | None = None
     signal: int | None = None
     cause: str | None = None
+    enforced: list[str] | None = None

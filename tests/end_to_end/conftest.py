@@ -40,6 +40,7 @@ def start_daemon(state_dir: Path, *flags: str) -> Daemon:
             *(sys.executable, "-m", "daemon", "serve", "--state-dir", str(state_dir)),
             *("--listen", "127.0.0.1:0", "--executors", "1", "--slots", "2"),
             *("--slot-profile", "cpu=1,memory=512MiB"),
+            *("--log-file", str(state_dir.parent / "slotd.log")),
             *flags,
         ],
         stderr=subprocess.PIPE,

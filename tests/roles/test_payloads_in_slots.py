@@ -1,10 +1,12 @@
 """Commands in slots: output, exit codes, cancel, and slots that go back only afterwards."""
 
+import attrs
 import pytest
 import trio
 
+from daemon.payload.payload import PayloadSpecification
 from protocol.errors import UnknownRequest, UnknownTask
-from protocol.ids import RequestId, TaskId
+from protocol.ids import RequestId, SlotId, TaskId
 from protocol.messages.client import (
     AllocateSlot,
     CancelTask,
@@ -14,8 +16,9 @@ from protocol.messages.client import (
     TaskFinished,
     TaskOutput,
 )
+from protocol.messages.task_executor import SubmitTask
 from protocol.snapshot import SlotState
-from tests.roles.cluster import Client, Cluster, P, executor, running
+from tests.roles.cluster import Client, Cluster, P, executor, prepare, running
 
 R1, R2 = (RequestId(f"{n:032x}") for n in (0xA1, 0xA2))
 
@@ -111,6 +114,23 @@ async def test_a_command_needs_a_slot() -> None:
         job = await cluster.open_job(client)
         with pytest.raises(UnknownRequest):
             await client.call(RunTask(job, R1, ["true"]))
+
+
+async def test_what_the_system_keeps_a_command_to_is_reported() -> None:
+    """``enforced`` names the limits that were really set; here none was asked for."""
+    async with running(executor("te-1", P)) as cluster:
+        client = cluster.client()
+        await start(cluster, client, "true")
+        assert (await client.until(TaskFinished)).enforced is None
+    limited = attrs.evolve(executor("te-1", P), prepare=prepare_limited)
+    async with running(limited) as cluster:
+        client = cluster.client()
+        await start(cluster, client, "true")
+        assert (await client.until(TaskFinished)).enforced == ["data_segment"]
+
+
+def prepare_limited(request: SubmitTask, slot: SlotId) -> PayloadSpecification:
+    return attrs.evolve(prepare(request, slot), memory_mb=512)
 
 
 async def test_many_commands_one_after_the_other_in_few_slots() -> None:
