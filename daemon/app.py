@@ -26,7 +26,7 @@ from daemon.wire.limits import WireLimits
 from daemon.wire.listener import Listener, address_of, open_listeners
 from daemon.wire.peers import Gateway, Peer
 from daemon.wire.wire_peer import dial
-from protocol.errors import PeerGone
+from protocol.errors import RequestCancelled
 from protocol.ids import LeaderId
 from protocol.messages.session import PROTOCOL_VERSION, Welcome
 
@@ -65,6 +65,7 @@ async def serve(settings: Settings, ready: Callable[[Access], None] | None = Non
         Door(access.token, _welcome(settings)),
         host.switchboard,
         WireLimits(max_line_bytes=settings.max_line_bytes),
+        services.wire,
     )
     async with trio.open_nursery() as roles:
         await roles.start(host.run)
@@ -79,7 +80,7 @@ async def serve(settings: Settings, ready: Callable[[Access], None] | None = Non
                 goodbye.start_soon(_end_now, sessions, roles)
                 with trio.move_on_after(settings.task_cancellation_grace_s + _GOODBYE_S):
                     await host.drain("slotd is shutting down")
-                listener.say_goodbye(PeerGone("slotd is shutting down"))
+                listener.say_goodbye(RequestCancelled("slotd is shutting down"))
                 goodbye.cancel_scope.cancel()
             sessions.cancel_scope.deadline = trio.current_time() + _GOODBYE_S
         roles.cancel_scope.cancel()

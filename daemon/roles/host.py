@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import attrs
 import trio
 
 from daemon.roles.cluster_desk import ClusterDesk
@@ -78,4 +79,5 @@ class Host:
             "requests": float(len(state.requests)),
             "jobs": float(len(state.jobs)),
             "tasks": float(len(state.tasks)),
+            **{f"wire_{name}": float(n) for name, n in attrs.asdict(self._services.wire).items()},
         }

@@ -8,6 +8,7 @@ import attrs
 from daemon.high_availability.elections import LeaderElection
 from daemon.roles.newsroom import Newsroom
 from daemon.settings import Settings
+from daemon.wire.limits import WireCounters
 
 
 def random_id() -> str:
@@ -24,4 +25,5 @@ class Services:
     newsroom: Newsroom
     token: str = attrs.field(repr=False)
     address: str = ""
+    wire: WireCounters = attrs.field(factory=WireCounters)
     new_id: Callable[[], str] = random_id
