@@ -126,8 +126,19 @@ class ResourceProfile:
     def __str__(self) -> str:
         if self is UNKNOWN:
             return "any"
-        parts = [f"{self.cpu_cores:g} cpu", f"{self.memory_mb} MB"]
-        return ", ".join(parts + [f"{amount:g} {name}" for name, amount in self.extended.items()])
+        return amounts_text({name: amount for name, amount in self.amounts() if amount})
+
+
+_UNITS = {"cpu_cores": "cpu", "memory_mb": "MiB"}
+
+
+def amounts_text(amounts: Mapping[str, float]) -> str:
+    """Amounts by dimension for people: ``1.5 cpu, 512 MiB, 1 gpu``; none is ``nothing``."""
+    parts = [
+        f"{int(amount) if amount == int(amount) else f'{amount:g}'} {_UNITS.get(name, name)}"
+        for name, amount in amounts.items()
+    ]
+    return ", ".join(parts) or "nothing"
 
 
 UNKNOWN = ResourceProfile(0.0, 0)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from daemon.core.inventory import KindCount
-from protocol.resources import UNKNOWN, ResourceProfile
+from protocol.resources import UNKNOWN, ResourceProfile, amounts_text
 
 
 class SlotKinds:
@@ -92,11 +92,10 @@ class SlotKinds:
 
 
 def shortfall_text(slot: ResourceProfile, required: ResourceProfile) -> str:
-    """By how much a slot is too small, by dimension: ``lacks 1 cpu_cores, 512 memory_mb``."""
+    """By how much a slot is too small, by dimension: ``lacks 1 cpu, 512 MiB``."""
     if slot is UNKNOWN and required is not UNKNOWN:
         return "its size is not known"
-    missing = slot.shortfall(required)
-    return "lacks " + ", ".join(f"{amount:g} {name}" for name, amount in missing.items())
+    return f"lacks {amounts_text(slot.shortfall(required))}"
 
 
 def _distance(slot: ResourceProfile, required: ResourceProfile) -> float:

@@ -90,7 +90,7 @@ def test_equality_and_hash_include_extended_resources() -> None:
     assert profile(1, 100, gpu=1) != profile(1, 100, fpga=1)
     assert profile(1, 100, gpu=1, fpga=2) == profile(1, 100, fpga=2, gpu=1)
     assert hash(profile(1, 100, gpu=1, fpga=2)) == hash(profile(1, 100, fpga=2, gpu=1))
-    assert profile(1, 100) != "1 cpu, 100 MB"
+    assert profile(1, 100) != "1 cpu, 100 MiB"
 
 
 def test_no_amount_of_a_resource_is_the_same_as_not_naming_it() -> None:
@@ -180,5 +180,5 @@ def test_a_profile_does_not_change_with_the_mapping_it_was_made_from() -> None:
 
 
 def test_a_profile_prints_as_people_write_it() -> None:
-    assert str(profile(1.5, 512, gpu=1)) == "1.5 cpu, 512 MB, 1 gpu"
+    assert str(profile(1.5, 512, gpu=1)) == "1.5 cpu, 512 MiB, 1 gpu"
     assert str(UNKNOWN) == "any"

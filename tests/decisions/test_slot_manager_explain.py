@@ -38,7 +38,7 @@ def test_a_request_behind_others_says_how_many_and_what_is_in_use(cluster: Clust
         "1 slot fits, in use; 3 requests of the same profile are ahead",
         4,
         [
-            SlotKind(P, 2, 0, fits=False, reason="lacks 1 cpu_cores, 512 memory_mb"),
+            SlotKind(P, 2, 0, fits=False, reason="lacks 1 cpu, 512 MiB"),
             SlotKind(B, 1, 0, fits=True, reason="1 slot fits, in use"),
         ],
         None,
@@ -75,14 +75,14 @@ def test_what_nothing_fits_names_the_nearest_and_when_it_is_refused(cluster: Clu
     cluster.request("a", B)
     cluster.at(5.0)
     explanation = cluster.explain("a")
-    nearest = "8 cpu, 64 MB (lacks 960 memory_mb)"
+    nearest = "8 cpu, 64 MiB (lacks 960 MiB)"
     assert explanation.nearest == nearest
     assert explanation.reason == (
         f"no slot fits, the nearest is {nearest}; refused in 10 s unless an executor brings one"
     )
     assert [kind.reason for kind in explanation.kinds] == [
-        "lacks 1 cpu_cores, 512 memory_mb",
-        "lacks 960 memory_mb",
+        "lacks 1 cpu, 512 MiB",
+        "lacks 960 MiB",
     ]
 
 

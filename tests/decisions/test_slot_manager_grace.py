@@ -70,13 +70,13 @@ def test_after_the_grace_what_nothing_could_serve_is_refused_at_once(cluster: Cl
     cluster.executor("te-1", P, B)
     cluster.at(15.0)
     error = refused(cluster, GPU)
-    assert error.data["nearest"] == "1 cpu, 512 MB (lacks 2 gpu)"
+    assert error.data["nearest"] == "1 cpu, 512 MiB (lacks 2 gpu)"
     assert str(error) == (
-        "nothing can ever serve a slot of 1 cpu, 512 MB, 2 gpu;"
-        " the nearest is 1 cpu, 512 MB (lacks 2 gpu)"
+        "nothing can ever serve a slot of 1 cpu, 512 MiB, 2 gpu;"
+        " the nearest is 1 cpu, 512 MiB (lacks 2 gpu)"
     )
     assert refused(cluster, ResourceProfile(4, 1024)).data["nearest"] == (
-        "2 cpu, 1024 MB (lacks 2 cpu_cores)"
+        "2 cpu, 1024 MiB (lacks 2 cpu)"
     )
 
 
@@ -101,7 +101,7 @@ def test_what_an_executor_that_can_be_started_could_serve_is_noted() -> None:
     cluster.request("a", B)
     assert cluster.at(15.0) == []
     assert cluster.waiting() == ["a"]
-    assert refused(cluster, GPU).data["nearest"] == "2 cpu, 1024 MB (lacks 2 gpu)"
+    assert refused(cluster, GPU).data["nearest"] == "2 cpu, 1024 MiB (lacks 2 gpu)"
 
 
 def test_a_lost_executor_may_come_back_within_one_more_grace(cluster: Cluster) -> None:

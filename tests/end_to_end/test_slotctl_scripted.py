@@ -227,7 +227,7 @@ def test_a_slot_granted_while_it_is_withdrawn_is_given_back_and_nothing_runs(pla
 @pytest.mark.parametrize(
     ("options", "code", "data", "exit_code"),
     [
-        ("", 3001, {"nearest": "te-1_0: 1 cpu, 512 MB"}, 78),
+        ("", 3001, {"nearest": "te-1_0: 1 cpu, 512 MiB"}, 78),
         ("--job=nightly", 3001, {}, 75),
         ("--immediate=5s", 3002, {}, 75),
         ("--wait 5s", 3002, {}, 124),

@@ -151,7 +151,7 @@ def explanation_of(cluster: ScriptedCluster, allocation_id: AllocationId) -> Exp
         allocation_id=allocation_id,
         position=1,
         kinds=kinds,
-        nearest=None if fitting else "te-1: 7 cpu, 65024 MB, 2 gpu short",
+        nearest=None if fitting else "te-1: 7 cpu, 65024 MiB, 2 gpu short",
     )
 
 
