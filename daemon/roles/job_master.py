@@ -133,7 +133,7 @@ class JobMaster:
         self._calls.expire(now)
         self._shell.interpret(self._pool.expire(now))
         for resource_id in self._executors.beats.expire(now):
-            self._shell.lose_executor(resource_id, "no heartbeat", now)
+            self._shell.drop_executor(resource_id, "no heartbeat", now)
         for resource_id in self._executors.beats.due_to_send(now):
             self._send_beat(resource_id)
         self._link.expire(now)

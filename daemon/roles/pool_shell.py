@@ -62,6 +62,14 @@ class PoolShell:
             self._executors.discard(resource_id)
             self.interpret(self._pool.lose_executor(resource_id, cause, now))
 
+    def drop_executor(self, resource_id: ResourceId, cause: str, now: float) -> None:
+        """Lose an executor and tell it: it may live and only be cut off (H05)."""
+        executor = self._executors.get(resource_id)
+        if executor is not None:
+            me = job_master(self._job.job_id)
+            self._calls.tell(executor.peer, DisconnectFromExecutor(me, cause))
+            self.lose_executor(resource_id, cause, now)
+
     def connect(self, peer: Peer, leader_id: LeaderId, now: float) -> None:
         """Registered there: whatever waits is asked for."""
         self.resource_manager = (peer, leader_id)
@@ -116,7 +124,7 @@ class PoolShell:
                 case FreeSlotAtExecutor():
                     self._free(effect)
                 case DropExecutor():
-                    self._drop(effect)
+                    self.drop_executor(effect.resource_id, effect.cause, trio.current_time())
 
     def _grant(self, effect: GrantRequest) -> None:
         request_id = effect.request_id
@@ -144,13 +152,6 @@ class PoolShell:
         executor = self._executors.get(effect.resource_id)
         if executor is not None:
             self._calls.tell(executor.peer, FreeSlot(effect.allocation_id, effect.cause))
-
-    def _drop(self, effect: DropExecutor) -> None:
-        executor = self._executors.get(effect.resource_id)
-        if executor is not None:
-            me = job_master(self._job.job_id)
-            self._calls.tell(executor.peer, DisconnectFromExecutor(me, effect.cause))
-            self.lose_executor(effect.resource_id, effect.cause, trio.current_time())
 
 
 def _noted(_: SlotRequestRegistered, __: float) -> None:
