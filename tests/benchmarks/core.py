@@ -9,6 +9,8 @@ import itertools
 import time
 import tracemalloc
 
+import attrs
+
 from daemon.core.effects import AskExecutorForSlot, SlotManagerEffect
 from daemon.core.slot_manager import (
     ExecutorRegistration,
@@ -24,28 +26,43 @@ from tests.benchmarks.twin import Entry, NaiveTwin
 from tests.benchmarks.workloads import FAMILIES
 
 SLOTS_OF_AN_EXECUTOR = 10
-SETTINGS = SlotManagerSettings(start_up_time_s=1e6)
-"""Within the grace: what fits nowhere waits."""
-HUGE = ResourceProfile(1e6, 1 << 40)
-"""Fits nowhere, in two shapes that the twin must look at, too."""
+WITHIN_GRACE = 1e6
+"""So that what fits nowhere waits."""
+
+
+@attrs.frozen
+class Arrival:
+    """An executor that registers and reports its slots, all free."""
+
+    registration: ExecutorRegistration
+    slots: list[SlotStatus]
+
+
+def arrivals(profiles: list[ResourceProfile], first: int = 0) -> list[Arrival]:
+    """Executors with slots of these profiles, ten each."""
+    made: list[Arrival] = []
+    for begin in range(0, len(profiles), SLOTS_OF_AN_EXECUTOR):
+        number = first + begin
+        name, instance = ResourceId(f"te-{number}"), InstanceId(f"{number:032x}")
+        registration = ExecutorRegistration(instance, name, "host", "host:1")
+        mine = profiles[begin : begin + SLOTS_OF_AN_EXECUTOR]
+        slots = [SlotStatus(SlotId(f"{name}_{n}"), profile) for n, profile in enumerate(mine)]
+        made.append(Arrival(registration, slots))
+    return made
+
+
+def arrive(manager: SlotManager, arrival: Arrival) -> list[SlotManagerEffect]:
+    """Let an executor register and report."""
+    manager.register_executor(arrival.registration, 0.0)
+    return manager.report_slots(arrival.registration.instance_id, arrival.slots, 0.0)[1]
 
 
 def manager_with(profiles: list[ResourceProfile], placement: str = "first-fit") -> SlotManager:
     """A SlotManager with free slots of these profiles."""
-    manager = SlotManager(SlotManagerSettings(placement, start_up_time_s=1e6), 0.0)
-    for executor in range(0, len(profiles), SLOTS_OF_AN_EXECUTOR):
-        report(manager, executor, profiles[executor : executor + SLOTS_OF_AN_EXECUTOR])
+    manager = SlotManager(SlotManagerSettings(placement, start_up_time_s=WITHIN_GRACE), 0.0)
+    for arrival in arrivals(profiles):
+        arrive(manager, arrival)
     return manager
-
-
-def report(
-    manager: SlotManager, number: int, profiles: list[ResourceProfile]
-) -> list[SlotManagerEffect]:
-    """Register an executor and report its slots, all free."""
-    name, instance = ResourceId(f"te-{number}"), InstanceId(f"{number:032x}")
-    manager.register_executor(ExecutorRegistration(instance, name, "host", "host:1"), 0.0)
-    slots = [SlotStatus(SlotId(f"{name}_{n}"), profile) for n, profile in enumerate(profiles)]
-    return manager.report_slots(instance, slots, 0.0)[1]
 
 
 def requests_of(profiles: list[ResourceProfile], first: int = 0) -> list[SlotRequest]:
@@ -116,12 +133,11 @@ def drain(family: str, waiting: int, slots: int) -> float:
     manager = manager_with([])
     for request in requests_of(FAMILIES[family](waiting, 1)):
         manager.request_slot(request, 1.0)
-    arriving = FAMILIES[family](slots, 2)
+    arriving = arrivals(FAMILIES[family](slots, 2))
     grants = 0
     begin = time.process_time()
-    for number in range(0, slots, SLOTS_OF_AN_EXECUTOR):
-        effects = report(manager, number, arriving[number : number + SLOTS_OF_AN_EXECUTOR])
-        grants += grant_all(manager, effects, 1.0)
+    for arrival in arriving:
+        grants += grant_all(manager, arrive(manager, arrival), 1.0)
     return grants / (time.process_time() - begin)
 
 
@@ -171,11 +187,11 @@ class Busy:
 def busy(profiles: list[ResourceProfile]) -> Busy:
     """A SlotManager with slots of these profiles, each used by a request of its own profile."""
     busy = Busy(manager_with([]))
-    for number in range(0, len(profiles), SLOTS_OF_AN_EXECUTOR):
-        chunk = profiles[number : number + SLOTS_OF_AN_EXECUTOR]
-        for request in requests_of(chunk, 10_000_000 + number):
+    for number, arrival in enumerate(arrivals(profiles)):
+        wanted = [slot.profile for slot in arrival.slots]
+        for request in requests_of(wanted, 10_000_000 + number * SLOTS_OF_AN_EXECUTOR):
             busy.request(request)
-        for effect in (effects := report(busy.manager, number, chunk)):
+        for effect in (effects := arrive(busy.manager, arrival)):
             if type(effect) is AskExecutorForSlot:
                 busy.slots.append((effect.slot_id, effect.instance_id))
         busy.take(effects)

@@ -1,6 +1,7 @@
 """The row pack: how many requests a policy serves, of those that could have been served."""
 
 import heapq
+from functools import partial
 
 from daemon.core.effects import AskExecutorForSlot
 from protocol.resources import ResourceProfile
@@ -58,8 +59,8 @@ def rows(quick: bool) -> list[Row]:
             "pack",
             f"best-fit, {short(count)} slots, {family}",
             (Metric("served of optimum", Goal(at_least=0.9 if quick else goal)),),
-            lambda family=family: served("best-fit", family, count),
-            lambda family=family: served("first-fit", family, count),
+            partial(served, "best-fit", family, count),
+            partial(served, "first-fit", family, count),
             "first-fit",
             pairs=2,
         )

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from daemon.core.matching import Lane, Lanes
 from daemon.core.placement import PLACEMENTS, placement_called
+from daemon.core.slot_manager import SlotManagerSettings
 from protocol.resources import UNKNOWN, ResourceProfile
-from tests.decisions.slot_manager_words import B, Cluster, P, SlotManagerSettings, appeared, asked
+from tests.decisions.slot_manager_words import B, Cluster, P, appeared, asked
 
 
 @attrs.define(eq=False)

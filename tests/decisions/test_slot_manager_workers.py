@@ -31,9 +31,18 @@ from tests.decisions.slot_manager_words import (
 SETTINGS = SlotManagerSettings(worker=WorkerSpecification((P,)), executor_idle_timeout_s=50.0)
 
 
-def cluster_with(*slots: ResourceProfile, **changes: object) -> Cluster:
+def cluster_with(
+    *slots: ResourceProfile, max_slots: int | None = None, redundant_executors: int = 0
+) -> Cluster:
     """A cluster in which executors with these slots can be started."""
-    return Cluster(attrs.evolve(SETTINGS, worker=WorkerSpecification(slots), **changes))
+    return Cluster(
+        attrs.evolve(
+            SETTINGS,
+            worker=WorkerSpecification(slots),
+            max_slots=max_slots,
+            redundant_executors=redundant_executors,
+        )
+    )
 
 
 @pytest.fixture
