@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ class StateDirectoryError(Exception):
 
 
 @contextmanager
-def held(state_dir: Path) -> Iterator[None]:
+def held(state_dir: Path) -> Generator[None]:
     """Be the only daemon that uses this directory; made (0700) if it is not there.
 
     Raises:

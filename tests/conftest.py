@@ -1,4 +1,4 @@
-"""For all tests: logs as plain lines, so that a failing test shows them and none is slowed by them."""
+"""For all tests: logs as plain lines, so that a failing test shows them and none is slow."""
 
 import structlog
 

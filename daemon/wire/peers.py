@@ -28,7 +28,7 @@ class Reply(Protocol):
 
 
 class PendingCall(Generic[R]):
-    """A call that was sent. It is a Reply; whoever started it awaits ``answer`` or sets ``then``."""
+    """A call that was sent. It is a Reply; who started it awaits ``answer`` or sets ``then``."""
 
     def __init__(self) -> None:
         self._settled = trio.Event()

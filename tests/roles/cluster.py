@@ -173,7 +173,7 @@ async def started(*executors: ExecutorSpecification, **settings: Any) -> AsyncIt
         newsroom,
         "token",
         ADDRESS,
-        new_id,
+        new_id=new_id,
     )
     host = Host(services, list(executors), no_dial)
     async with trio.open_nursery() as nursery:
