@@ -56,7 +56,10 @@ SILENCE = object()
 
 
 class Answering(Peer):
-    """Whoever is at the other end answers at once, as ``answer`` says, or not at all."""
+    """Whoever is at the other end answers at once, as ``answer`` says, or not at all.
+
+    A PendingCall as an answer is answered by the test, later.
+    """
 
     def __init__(self, answer: Callable[[Request[Any]], Any]) -> None:
         self._answer = answer
@@ -66,6 +69,8 @@ class Answering(Peer):
         call: PendingCall[R] = PendingCall()
         try:
             answer = self._answer(request)
+            if isinstance(answer, PendingCall):
+                return answer
             if answer is not SILENCE:
                 call.succeed(answer)
         except SlotdError as refusal:

@@ -6,6 +6,7 @@ import pytest
 import trio
 
 from daemon.roles.mailbox import NearPeer
+from daemon.wire.peers import PendingCall
 from protocol.errors import (
     InvalidParams,
     LeaderIdMismatch,
@@ -97,9 +98,11 @@ async def granted(cluster: Cluster, profile: object = P) -> tuple[Client, JobId,
     return client, job, slot
 
 
-async def leased(cluster: Cluster) -> tuple[ScriptedExecutor, Client, JobId, GrantedSlot]:
+async def leased(
+    cluster: Cluster, worker: ScriptedExecutor | None = None
+) -> tuple[ScriptedExecutor, Client, JobId, GrantedSlot]:
     """A scripted executor whose only slot is held by a job."""
-    worker = await registered(cluster)
+    worker = worker or await registered(cluster)
     client = cluster.client()
     job = await cluster.open_job(client)
     granted: list[GrantedSlot] = []
@@ -240,6 +243,24 @@ async def test_an_impossible_report_in_a_beat_is_no_beat(
         assert list(cluster.services.newsroom.state.executors) == [TE1]
         assert cluster.news_of(LeaderRevoked) == []
         await registered(cluster, "another")
+
+
+async def test_a_late_answer_to_a_beat_takes_no_slot_away(autojump_clock: trio.abc.Clock) -> None:
+    """X401, D15: a report is no evidence against what was granted after it was asked for."""
+    async with running() as cluster:
+        worker = await registered(cluster)
+        late: PendingCall[SlotReport] = PendingCall()
+        free = SlotReport(worker.report())
+        worker.answers[HeartbeatOfExecutor] = late
+        await trio.sleep(10.5)
+        del worker.answers[HeartbeatOfExecutor]
+        _, client, job, slot = await leased(cluster, worker)
+        before = picture(cluster)
+        late.succeed(free)
+        await settled()
+        assert picture(cluster) == before
+        assert cluster.services.newsroom.state.slots[slot.slot_id].state is SlotState.ALLOCATED
+        assert (await client.call(ReleaseSlot(job, R1))).released
 
 
 async def test_a_report_of_an_unknown_instance_is_not_known(
@@ -540,14 +561,16 @@ async def test_the_failure_of_an_unknown_allocation_changes_nothing(
 async def test_a_task_is_reported_by_the_executor_that_runs_it(
     autojump_clock: trio.abc.Clock,
 ) -> None:
-    """What another executor says of it reaches nobody."""
+    """What another executor says of it, or to a leader of yesterday, reaches nobody."""
     async with running(executor("te-1", P)) as cluster:
         worker, client, job, _ = await leased(cluster)
         task = (await client.call(RunTask(job, R1, ["lease"]))).task_id
         await settled()
-        leader = job_leader(cluster, job)
+        yesterday = job_leader(cluster, job)
+        await client.call(RevokeLeader(job_master(job)))
+        await settled()
 
-        def tell(resource_id: str) -> None:
+        def tell(resource_id: str, leader: LeaderId) -> None:
             about: dict[str, Any] = {
                 "job_id": job,
                 "leader_id": leader,
@@ -560,10 +583,11 @@ async def test_a_task_is_reported_by_the_executor_that_runs_it(
             switchboard.notice(TaskFinishedAtExecutor(**about, exit_code=0), worker)
 
         before = picture(cluster)
-        tell("te-1")
+        tell("te-1", job_leader(cluster, job))
+        tell("licences", yesterday)
         await settled()
         assert picture(cluster) == before
-        tell("licences")
+        tell("licences", job_leader(cluster, job))
         output, end = await client.until(TaskOutput), await client.until(TaskFinished)
         assert (output.data, end.exit_code, client.received) == ("licences", 0, [])
 
