@@ -142,7 +142,7 @@ class Mailbox:
             for _ in range(min(_BATCH, len(self._items))):
                 _handle(role, self._items.popleft(), now)
             role.expire(now)
-            if not self._items and self._closed is None:
+            if not self._items:
                 self._arrival = trio.Event()
 
     def close(self, error: SlotdError) -> None:
