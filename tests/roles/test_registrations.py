@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import trio
 
+from daemon.roles.mailbox import NearPeer
 from protocol.errors import InvalidParams, LeaderIdMismatch, SlotAllocationFailed, SlotdError
 from protocol.ids import (
     RESOURCE_MANAGER,
@@ -27,7 +28,6 @@ from protocol.messages.resource_manager import (
     RegisterTaskExecutor,
     ReportSlots,
     RequestSlot,
-    TaskExecutorRegistered,
 )
 from protocol.messages.task_executor import (
     DisconnectFromExecutor,
@@ -131,7 +131,7 @@ async def test_another_leader_of_a_job_replaces_the_one_that_is_registered(
     autojump_clock: trio.abc.Clock,
 ) -> None:
     """G10, B02, B14, X309: the old one's requests are withdrawn, and it is heard no more."""
-    async with running() as cluster:
+    async with running(start_up_time_s=-1.0) as cluster:
         old, asked = await script(cluster)
         await old.call(at_job_master(cluster, MINE, "connection"))
         await old.call(slot_request(cluster, MINE))
@@ -202,15 +202,9 @@ async def test_of_two_registrations_under_way_the_newer_wins(
             address="connection",
             hardware=Hardware(0.0, 0),
         )
-        answers: list[TaskExecutorRegistered] = []
-
-        async def register() -> None:
-            answers.append(await worker.call(hello))
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(register)
-            nursery.start_soon(register)
-        older, newer = answers
+        peer = NearPeer(cluster.host.switchboard.submit, worker)
+        calls = [peer.start(hello), peer.start(hello)]
+        older, newer = [await call.answer() for call in calls]
         assert len({worker.instance_id, older.instance_id, newer.instance_id}) == 3
         for instance, known in ((newer, True), (older, False)):
             report = ReportSlots(
