@@ -152,6 +152,26 @@ def test_a_licence_is_a_slot_like_any_other(
     assert worker.poll() is None
 
 
+def test_slotctl_holds_a_licence_while_a_command_runs_here(
+    worker: "subprocess.Popen[str]", daemon: Daemon, watcher: Watcher
+) -> None:
+    """As docs/scripting.md says it; the token is back when the command has ended."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("SLOT")}
+    done = subprocess.run(
+        [sys.executable, "-m", "tui.ctl", "alloc", "--resource", "licence=1", "--", "env"],
+        env={**environment, "SLOTD_STATE_DIR": str(daemon.state_dir)},
+        capture_output=True,
+        text=True,
+        timeout=ENDS_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "SLOT_EXECUTOR=licences" in done.stdout.splitlines()
+    freed = watcher.until("slot_freed")
+    assert freed["slot_id"] in {"licences_0", "licences_1"}
+    assert worker.poll() is None
+
+
 def test_a_licence_runs_no_commands(worker: "subprocess.Popen[str]", watcher: Watcher) -> None:
     """The client is told so in a sentence, and keeps the lease."""
     job = watcher.open_job()
