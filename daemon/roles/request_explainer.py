@@ -43,8 +43,10 @@ class RequestExplainer:
         )
 
     def _seen_here(self, request: ExplainSlot, now: float) -> Explanation:
-        request_id = self.pool.request_of(AllocationId(request.request_id)) or request.request_id
-        seen = self.pool.explain(request_id)
+        request_id, seen = request.request_id, self.pool.explain(request.request_id)
+        if seen is None:  # clients choose request ids: only one that is none names an allocation
+            request_id = self.pool.request_of(AllocationId(request_id)) or request_id
+            seen = self.pool.explain(request_id)
         if seen is None:
             raise UnknownRequest(f"this job has no request {request.request_id}")
         return Explanation(
