@@ -196,6 +196,22 @@ async def test_a_pending_request_explains_itself(autojump_clock: trio.abc.Clock)
         assert [(kind.slots, kind.free, kind.fits) for kind in why.kinds] == [(1, 0, True)]
 
 
+async def test_an_allocation_id_names_its_request_unless_it_is_a_request_id(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    """Promise 3: snapshots show allocations, so people ask for those; a request's own id wins."""
+    async with running(executor("te-1", P, P)) as cluster:
+        client = cluster.client()
+        job = await cluster.open_job(client)
+        first = await client.call(AllocateSlot(job, R1, P))
+        named = RequestId(first.allocation_id)
+        assert (await client.call(ExplainSlot(job, named))).request_id == R1
+        second = await client.call(AllocateSlot(job, named, P))
+        seen = await client.call(ExplainSlot(job, named))
+        assert (seen.request_id, seen.allocation_id) == (named, second.allocation_id)
+        assert (seen.state, seen.reason) == ("ALLOCATED", "it has its slot")
+
+
 async def test_closing_a_job_gives_everything_back(autojump_clock: trio.abc.Clock) -> None:
     """C37: two slots, two free; the job is unknown afterwards."""
     async with running(executor("te-1", P, P)) as cluster:
