@@ -236,6 +236,10 @@ class SlotPool:
         slot = self._slots.serving(request_id)
         return slot.grant if slot is not None else None
 
+    def awaits(self, request_id: RequestId) -> bool:
+        """Whether the request's slot of an earlier term may still come back (E17)."""
+        return self._recovery.get(request_id) is not None
+
     def held_at(self, resource_id: ResourceId) -> list[HeldSlot]:
         """What the pool believes it holds at an executor, by slot number (C41, H14)."""
         slots = sorted(self._slots.at(resource_id), key=lambda slot: slot.slot_number)

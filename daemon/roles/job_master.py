@@ -137,6 +137,7 @@ class JobMaster:
         for resource_id in self._executors.beats.due_to_send(now):
             self._send_beat(resource_id)
         self._link.expire(now)
+        self._tasks.resume(now)
         self._publish_counts()
 
     # requests of clients

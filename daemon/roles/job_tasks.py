@@ -1,7 +1,12 @@
-"""The commands in one job's slots: submitted, cancelled, ended before their slot goes back."""
+"""The commands in one job's slots: submitted, cancelled, ended before their slot goes back.
+
+A new leader knows its slots before their executors are back: what concerns those waits for them.
+"""
 
 from collections.abc import Callable
 from functools import partial
+
+import attrs
 
 from daemon.core.slot_pool import SlotPool
 from daemon.roles.calls import Calls
@@ -16,6 +21,15 @@ from protocol.messages.client import CancelTask, RunTask, TaskCancelled, TaskSub
 from protocol.messages.task_executor import CancelTaskOfExecutor, SubmitTask
 
 Then = Callable[[float], None]
+
+
+@attrs.frozen(eq=False)
+class _Stop:
+    """A task that is to end: TERM, ``grace`` seconds, KILL; who waits for that to be under way."""
+
+    task: RelayedTask
+    grace: float | None
+    envelope: Envelope | None
 
 
 class JobTasks:
@@ -37,9 +51,14 @@ class JobTasks:
         self._calls = calls
         self._new_id = new_id
         self._after: dict[RequestId, list[Then]] = {}
+        self._runs_later: list[tuple[Envelope, RunTask]] = []
+        self._stops_later: list[_Stop] = []
 
     def run(self, envelope: Envelope, request: RunTask, _: float) -> None:
         """Submit to the executor of the request's slot; answer when it took it."""
+        if self._pool.awaits(request.request_id):
+            self._runs_later.append((envelope, request))
+            return
         slot = self._pool.grant_of(request.request_id)
         executor = slot and self._executors.get(slot.resource_id)
         if not slot or not executor:
@@ -86,13 +105,13 @@ class JobTasks:
         task = self._job.relay.tasks.get(request.task_id)
         if task is None:
             raise UnknownTask(f"no task {request.task_id} runs in this job")
-        self._stop(task, request.grace, envelope)
+        self._stop(_Stop(task, request.grace, envelope))
 
-    def _stop(self, task: RelayedTask, grace: float | None, envelope: Envelope | None) -> None:
+    def _stop(self, stop: "_Stop") -> None:
+        task, envelope = stop.task, stop.envelope
         executor = self._executors.get(task.resource_id)
         if executor is None:
-            if envelope is not None:
-                envelope.reply.succeed(TaskCancelled(cancelled=False))
+            self._stops_later.append(stop)
             return
 
         def stopped(_: Empty, __: float) -> None:
@@ -107,7 +126,7 @@ class JobTasks:
             else:
                 envelope.reply.fail(error)
 
-        request = CancelTaskOfExecutor(task.task_id, grace)
+        request = CancelTaskOfExecutor(task.task_id, stop.grace)
         self._calls.start(executor.peer, request, stopped, failed)
 
     def end_then(self, request_id: RequestId, then: Then, now: float) -> None:
@@ -118,7 +137,24 @@ class JobTasks:
             return
         self._after.setdefault(request_id, []).append(then)
         for task in tasks:
-            self._stop(task, None, None)
+            self._stop(_Stop(task, None, None))
+
+    def resume(self, now: float) -> None:
+        """Do what waited for an executor that came back, or for a slot that now never will."""
+        runs, self._runs_later = self._runs_later, []
+        for envelope, request in runs:
+            if envelope.withdrawn:
+                continue
+            try:
+                self.run(envelope, request, now)
+            except SlotdError as refusal:
+                envelope.reply.fail(refusal)
+        stops, self._stops_later = self._stops_later, []
+        for stop in stops:
+            if stop.task.task_id in self._job.relay.tasks:
+                self._stop(stop)
+            elif stop.envelope is not None:
+                stop.envelope.reply.succeed(TaskCancelled(cancelled=False))
 
     def ended(self, request_id: RequestId, now: float) -> None:
         """A task of the request ended."""

@@ -1,18 +1,23 @@
 """Commands in slots: output, exit codes, cancel, and slots that go back only afterwards."""
 
+from typing import TypeVar
+
 import attrs
 import pytest
 import trio
 
 from daemon.payload.payload import PayloadSpecification
-from protocol.errors import UnknownRequest, UnknownTask
-from protocol.ids import RequestId, SlotId, TaskId
+from protocol.errors import NotLeader, UnknownRequest, UnknownTask
+from protocol.ids import RESOURCE_MANAGER, Component, RequestId, SlotId, TaskId, job_master
+from protocol.messages.calls import Request
 from protocol.messages.client import (
     AllocateSlot,
     CancelTask,
     CloseJob,
     ReleaseSlot,
+    RevokeLeader,
     RunTask,
+    TaskCancelled,
     TaskFinished,
     TaskOutput,
 )
@@ -20,6 +25,7 @@ from protocol.messages.task_executor import SubmitTask
 from protocol.snapshot import SlotState
 from tests.roles.cluster import Client, Cluster, P, executor, prepare, running
 
+R = TypeVar("R")
 R1, R2 = (RequestId(f"{n:032x}") for n in (0xA1, 0xA2))
 
 
@@ -29,6 +35,15 @@ async def start(cluster: Cluster, client: Client, script: str, stdin: str | None
     await client.call(AllocateSlot(job, R1, P))
     run = RunTask(job, R1, ["sh", "-c", script], {"GREETING": "hello"}, stdin=stdin)
     return (await client.call(run)).task_id
+
+
+async def led(client: Client, request: Request[R]) -> R:
+    """Ask the first leader that there is: in the very moment when it begins."""
+    while True:
+        try:
+            return await client.call(request)
+        except NotLeader:
+            await trio.lowlevel.checkpoint()
 
 
 async def test_output_and_exit_code_reach_the_client() -> None:
@@ -92,6 +107,44 @@ async def test_a_slot_goes_back_only_after_its_command_has_ended() -> None:
         assert end.cause == "cancelled"
         assert cluster.services.newsroom.state.tasks == {}
         assert (await client.call(AllocateSlot(job, R2, P))).slot_number == 0
+
+
+@pytest.mark.parametrize("component", [RESOURCE_MANAGER, None])
+async def test_a_cancel_right_after_a_change_of_leader_is_not_forgotten(
+    component: Component | None,
+) -> None:
+    """A new JobMaster knows the command before its executor is back: it ends all the same."""
+    async with running(executor("te-1", P)) as cluster:
+        client = cluster.client()
+        task = await start(cluster, client, "echo up; exec sleep 1000")
+        await client.until(TaskOutput)
+        job = next(iter(cluster.services.newsroom.state.jobs))
+        await client.call(RevokeLeader(component or job_master(job)))
+        assert await led(client, CancelTask(task)) == TaskCancelled(cancelled=True)
+        end = await client.until(TaskFinished)
+        assert (end.task_id, end.cause) == (task, "cancelled")
+
+
+async def test_a_slot_released_right_after_a_change_of_leader_goes_back() -> None:
+    """F45, E17: the command in it is ended once the executor is back, not when it likes."""
+    async with running(executor("te-1", P)) as cluster:
+        client = cluster.client()
+        await start(cluster, client, "exec sleep 1000")
+        (view,) = cluster.services.newsroom.state.tasks.values()
+        await client.call(RevokeLeader(job_master(view.job_id)))
+        assert (await led(client, ReleaseSlot(view.job_id, view.request_id))).released
+        assert cluster.services.newsroom.state.tasks == {}
+
+
+async def test_a_command_submitted_right_after_a_change_of_leader_runs() -> None:
+    """E17: the slot was granted; that its executor is not back yet is not the client's affair."""
+    async with running(executor("te-1", P)) as cluster:
+        client = cluster.client()
+        job = await cluster.open_job(client)
+        await client.call(AllocateSlot(job, R1, P))
+        await client.call(RevokeLeader(job_master(job)))
+        await led(client, RunTask(job, R1, ["true"]))
+        assert (await client.until(TaskFinished)).exit_code == 0
 
 
 async def test_closing_a_job_ends_its_commands() -> None:
