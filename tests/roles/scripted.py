@@ -18,11 +18,13 @@ from protocol.ids import (
     InstanceId,
     JobId,
     LeaderId,
+    RequestId,
     ResourceId,
     job_master,
     slot_id,
 )
 from protocol.messages.calls import EMPTY, Notification, Request
+from protocol.messages.client import AllocateSlot
 from protocol.messages.job_master import (
     ExecutorRegisteredAtJob,
     OfferSlots,
@@ -41,14 +43,18 @@ from protocol.messages.task_executor import (
     RequestSlotOfExecutor,
     SlotReport,
 )
-from protocol.messages.values import Hardware, SlotOffer, SlotStatus
+from protocol.messages.values import GrantedSlot, Hardware, SlotOffer, SlotStatus
 from protocol.resources import ResourceProfile
 from protocol.snapshot import Snapshot
-from tests.roles.cluster import Client, Cluster
+from tests.roles.cluster import Client, Cluster, P
 
 R = TypeVar("R")
 
 LICENCE = ResourceProfile(0.0, 0, {"licence": 1.0})
+R1, R2 = RequestId("a1" * 16), RequestId("a2" * 16)
+TE1 = ResourceId("te-1")
+NOBODY = "f" * 32
+"""An id that nothing has."""
 
 
 SILENCE = object()
@@ -182,6 +188,41 @@ async def registered(cluster: Cluster, name: str = "licences", slots: int = 1) -
 async def settled() -> None:
     """Wait until every role has done what it has to do now."""
     await trio.testing.wait_all_tasks_blocked()
+
+
+async def granted(
+    cluster: Cluster, profile: ResourceProfile = P
+) -> tuple[Client, JobId, GrantedSlot]:
+    """A client with one job that holds one slot."""
+    client = cluster.client()
+    job = await cluster.open_job(client)
+    slot = await client.call(AllocateSlot(job, R1, profile))
+    await settled()
+    return client, job, slot
+
+
+async def leased(
+    cluster: Cluster, worker: ScriptedExecutor | None = None
+) -> tuple[ScriptedExecutor, Client, JobId, GrantedSlot]:
+    """A scripted executor whose only slot is held by a job."""
+    worker = worker or await registered(cluster)
+    client = cluster.client()
+    job = await cluster.open_job(client)
+    granted: list[GrantedSlot] = []
+
+    async def allocate() -> None:
+        granted.append(await client.call(AllocateSlot(job, R1, LICENCE)))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(allocate)
+        await settled()
+        assert worker.held[0] is not None
+        leader = job_leader(cluster, job)
+        await worker.register_at(job, leader)
+        allocation = worker.held[0][0]
+        assert (await worker.offer(job, leader, allocation)).accepted == [allocation]
+    await settled()
+    return worker, client, job, granted[0]
 
 
 def picture(cluster: Cluster) -> tuple[Snapshot, dict[ResourceId, list[SlotStatus]]]:
