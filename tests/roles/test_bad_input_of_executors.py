@@ -83,6 +83,13 @@ async def test_an_executor_that_registers_again_replaces_itself(
         leader = leader_of(cluster)
         stale = ReportSlots(leader_id=leader, instance_id=old, slot_report=[])
         assert not (await worker.call(stale)).known
+        notice = NotifySlotAvailable(
+            leader_id=leader,
+            instance_id=old,
+            slot_id=SlotId("licences_0"),
+            allocation_id=AllocationId(NOBODY),
+        )
+        await worker.call(notice)
         await worker.call(DisconnectTaskExecutor(leader_id=leader, instance_id=old, cause="bye"))
         await settled()
         assert picture(cluster) == before
