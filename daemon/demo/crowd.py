@@ -1,5 +1,7 @@
 """The commands that outnumber the slots: each waits, runs, is checked and gives its slot back."""
 
+from collections import Counter
+
 import trio
 
 from daemon.demo.records import Record
@@ -16,69 +18,62 @@ class Crowd:
     def __init__(self, stage: Stage, works: list[Work]) -> None:
         self._stage = stage
         self._works = works
-        self._compressors_begun = 0
+        self._left = Counter(map(stage.job_of, works))
         self._changed = trio.Event()
         self.done = 0
         self.running: dict[str, Record] = {}
         """Commands in slots, by name."""
 
     async def run(self) -> None:
-        """Ask for all slots at once; each job closes with its last command."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._job, self._stage.checksums, False)
-            nursery.start_soon(self._job, self._stage.archives, True)
-
-    async def until_compressing(self, done: int) -> bool:
-        """Wait until so many have ended and then a compressor begins; False: none did."""
-        while self.done < done:
-            await self._changed.wait()
-        begun = self._compressors_begun
-        while self._compressors_begun == begun:
-            if self.done == len(self._works):
-                return False
-            await self._changed.wait()
-        return True
-
-    async def _job(self, job_id: JobId, compresses: bool) -> None:
+        """Ask for every slot at once, in order; each job closes with its last command."""
         async with trio.open_nursery() as nursery:
             for work in self._works:
-                if work.compresses is compresses:
-                    nursery.start_soon(self._one, job_id, work)
-        await self._stage.desk.call(CloseJob(job_id))
+                await nursery.start(self._one, work)
 
-    async def _one(self, job_id: JobId, work: Work) -> None:
+    async def until_done(self, number: int) -> None:
+        """Wait until so many commands have ended."""
+        while self.done < number:
+            await self._changed.wait()
+
+    def join(self, job_id: JobId) -> None:
+        """One more belongs to the job, which stays open for it."""
+        self._left[job_id] += 1
+
+    async def leave(self, job_id: JobId) -> None:
+        """One of the job is done; the last one closes it, so that its slots go to the other job."""
+        self._left[job_id] -= 1
+        if not self._left[job_id]:
+            await self._stage.desk.call(CloseJob(job_id))
+
+    async def _one(self, work: Work, task_status: trio.TaskStatus[None]) -> None:
+        job_id = self._stage.job_of(work)
         record = self._stage.desk.record(work.name)
+        task_status.started()
         try:
             await self._serve(job_id, work, record)
         except SlotdError as error:
             self._stage.wrong.append(f"{work.name}: {error.message}")
         self.done += 1
-        self._change()
+        self._changed.set()
+        self._changed = trio.Event()
         if self.done % max(len(self._works) // 6, 1) == 0:
             self._stage.voice.say(f"{self.done} of {len(self._works)} commands are done")
+        await self.leave(job_id)
 
     async def _serve(self, job_id: JobId, work: Work, record: Record) -> None:
-        desk = self._stage.desk
-        await desk.allocate(
-            record,
-            AllocateSlot(job_id, record.request_id, profile=work.profile, preferred=work.preferred),
+        desk, request_id = self._stage.desk, record.request_id
+        request = AllocateSlot(
+            job_id, request_id, profile=work.profile, preferred=work.preferred, task=work.tool
         )
-        task_id = await desk.start(
-            record,
-            RunTask(
-                job_id, record.request_id, work.command, cwd=str(work.part.root), stdin=work.stdin
-            ),
+        await desk.allocate(record, request)
+        command = RunTask(
+            job_id, request_id, work.command, cwd=str(work.part.root), stdin=work.stdin
         )
+        task_id = await desk.start(record, command)
         self.running[work.name] = record
-        self._compressors_begun += work.compresses
-        self._change()
         output = await desk.end(record, task_id)
         del self.running[work.name]
         fault = work.fault(output) if record.ended == "0" else f"ended with {record.ended}"
         if fault:
             self._stage.wrong.append(f"{work.name}: {fault}")
         await desk.give_back(job_id, record)
-
-    def _change(self) -> None:
-        self._changed.set()
-        self._changed = trio.Event()

@@ -82,6 +82,13 @@ class Desk:
         self.records.append(record)
         return record
 
+    def counts(self) -> tuple[int, int]:
+        """How many slots are held now, and how many requests wait."""
+        held = sum(
+            record.granted is not None and record.gave_back is None for record in self.records
+        )
+        return held, sum(not record.outcomes for record in self.records)
+
     async def call(self, request: Request[R]) -> R:
         """Ask until there is a leader to answer. Raises SlotdError as `Client.call`."""
         return await self._led(request, lambda: None)

@@ -14,9 +14,7 @@ async def drills(stage: Stage, crowd: Crowd, commands: int) -> list[str]:
         (RESOURCE_MANAGER, "the ResourceManager", commands // 4),
         (job_master(stage.archives), "the JobMaster of archives", commands // 2),
     ):
-        if not await crowd.until_compressing(done):
-            stage.wrong.append(f"{title} was not revoked: nothing was running any more")
-            continue
+        await crowd.until_done(done)
         names += await _drill(stage, crowd, component, title)
     return names
 
@@ -24,7 +22,7 @@ async def drills(stage: Stage, crowd: Crowd, commands: int) -> list[str]:
 async def _drill(stage: Stage, crowd: Crowd, component: Component, title: str) -> list[str]:
     at = len(stage.chronicle.news)
     before = dict(crowd.running)
-    stage.voice.say(f"{title} is sent away; {len(before)} commands are running")
+    stage.voice.say(f"{title} must step down; commands running: {len(before)}")
     await stage.desk.call(RevokeLeader(component))
 
     def is_new(news: News) -> bool:
@@ -33,7 +31,7 @@ async def _drill(stage: Stage, crowd: Crowd, component: Component, title: str) -
     news = await stage.chronicle.until(is_new, at)
     epoch = news.epoch if isinstance(news, LeaderGranted) else 0
     through = [name for name in before if name in crowd.running]
-    stage.voice.say(f"{title} is back in epoch {epoch}; {len(through)} of them run on")
+    stage.voice.say(f"a new one leads, epoch {epoch}; still running: {len(through)} of them")
     if not through:
         stage.wrong.append(f"no command ran through the change of {title}")
     return through

@@ -4,6 +4,7 @@ from contextlib import suppress
 
 import trio
 
+from daemon.demo.crowd import Crowd
 from daemon.demo.records import Record
 from daemon.demo.stage import Stage
 from protocol.errors import NoResourceAvailable, RequestCancelled, SlotdError, UnknownRequest
@@ -17,7 +18,7 @@ from protocol.messages.client import (
 )
 from protocol.resources import ResourceProfile
 
-_IMPOSSIBLE = ResourceProfile(64, 1 << 20, {"gpu": 1})
+_IMPOSSIBLE = ResourceProfile(64, 1 << 16, {"gpu": 1})
 _SLEEPER = ["sh", "-c", "setsid sleep 600 & sleep 600 & wait"]
 
 
@@ -28,7 +29,7 @@ async def the_impossible(stage: Stage) -> None:
     try:
         await stage.desk.allocate(record, request)
     except NoResourceAvailable as error:
-        stage.voice.say(f"refused: {error.message}")
+        stage.voice.say(error.message)
         if not error.data.get("nearest"):
             stage.wrong.append("the refusal does not name the nearest slot")
     else:
@@ -43,8 +44,7 @@ async def second_thoughts(stage: Stage) -> None:
         nursery.start_soon(_expect_cancelled, stage, record, request)
         explained = await _explained(stage, record)
         if explained is not None:
-            stage.voice.say("one more request asks why it waits:")
-            stage.voice.say(_in_words(explained))
+            stage.voice.say(f"one more request asks why it waits: {_in_words(explained)}")
         else:
             stage.wrong.append("a request that waits was not explained")
         await stage.desk.give_back(stage.archives, record)
@@ -54,7 +54,7 @@ async def _expect_cancelled(stage: Stage, record: Record, request: AllocateSlot)
     try:
         await stage.desk.allocate(record, request)
     except RequestCancelled:
-        stage.voice.say("it is withdrawn, and told so")
+        stage.voice.say("that request is withdrawn, and told so")
     except SlotdError as error:
         stage.wrong.append(f"the request that was withdrawn: {error.message}")
     else:
@@ -73,36 +73,37 @@ async def _explained(stage: Stage, record: Record) -> Explanation | None:
 
 
 def _in_words(explained: Explanation) -> str:
-    parts = [f"place {explained.position} among those that ask the same", explained.reason]
-    if explained.deadline_in is not None:
-        parts.append(f"it would give up in {explained.deadline_in:.0f} s")
-    return "; ".join(parts)
+    if explained.deadline_in is None:
+        return explained.reason
+    return f"{explained.reason}; it would give up in {explained.deadline_in:.0f} s"
 
 
 class Sleeper:
     """A command that would hold its slot for ten minutes, with a child that left its group."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, crowd: Crowd) -> None:
         self._stage = stage
+        self._crowd = crowd
         self._record = stage.desk.record("sleep 600")
         self._task_id: TaskId | None = None
 
     async def begin(self) -> None:
         """Get a slot and start it."""
+        self._crowd.join(self._stage.archives)
         desk, record, job_id = self._stage.desk, self._record, self._stage.archives
         await desk.allocate(record, AllocateSlot(job_id, record.request_id))
         self._task_id = await desk.start(record, RunTask(job_id, record.request_id, _SLEEPER))
-        self._stage.voice.say(
-            f"a command that would sleep for ten minutes sits in {record.slot_id}"
-        )
+        self._crowd.running[record.name] = record
+        self._stage.voice.say(f"a command that sleeps for ten minutes runs in {record.slot_id}")
 
     async def end(self) -> None:
         """Cancel it; its slot goes back."""
-        if self._task_id is None:
-            return
+        assert self._task_id is not None, "it was begun"
         await self._stage.desk.call(CancelTask(self._task_id, grace=1.0))
         await self._stage.desk.end(self._record, self._task_id)
-        self._stage.voice.say(f"it is cancelled: {self._record.ended}, its children too")
+        del self._crowd.running[self._record.name]
+        self._stage.voice.say(f"the sleeper is cancelled: {self._record.ended}, its children too")
         if not self._record.ended.startswith("SIG"):
             self._stage.wrong.append(f"sleep 600 ended with {self._record.ended}")
         await self._stage.desk.give_back(self._stage.archives, self._record)
+        await self._crowd.leave(self._stage.archives)

@@ -74,20 +74,21 @@ async def _count(chronicle: Chronicle, kind: type[News], number: int) -> None:
 
 
 async def _perform(stage: Stage, works: list[Work], slots: int) -> list[str]:
-    sleeper = Sleeper(stage)
-    await sleeper.begin()
     crowd = Crowd(stage, works)
+    sleeper = Sleeper(stage, crowd)
+    await sleeper.begin()
     survivors: list[str] = []
 
     async def rehearsed() -> None:
         survivors.extend(await drills(stage, crowd, len(works)))
+        await sleeper.end()
 
     async def between() -> None:
         await _count(stage.chronicle, TaskStarted, slots)
-        stage.voice.say(f"all {slots} slots are in use, {len(works) - slots + 1} requests wait")
+        held, waiting = stage.desk.counts()
+        stage.voice.say(f"slots in use: {held} of {slots}; requests that wait: {waiting}")
         await second_thoughts(stage)
         await the_impossible(stage)
-        await sleeper.end()
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(crowd.run)

@@ -1,10 +1,9 @@
 """The demo's daemon: a ``slotd`` in a process of its own, and a look at what it leaves behind."""
 
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,7 +33,7 @@ class Slotd:
 
 
 @contextmanager
-def slotd(folder: Path, slots: int) -> Iterator[Slotd]:
+def slotd(folder: Path, slots: int) -> Generator[Slotd, None, None]:
     """A daemon that keeps all its files in ``folder``, ended with TERM at the end of the block.
 
     Raises:
@@ -61,12 +60,21 @@ def slotd(folder: Path, slots: int) -> Iterator[Slotd]:
         _await_ready(process)
         running = Slotd(process.pid, *find_access(folder / "state"))
         yield running
-        process.terminate()
-        running.exit_code = process.wait(_PATIENCE_S)
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
+        exit_code = _end(process)
+    running.exit_code = exit_code
+
+
+def _end(process: "subprocess.Popen[str]") -> int:
+    """TERM, so that it ends its commands; KILL only if that takes too long."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.communicate(timeout=_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
         process.communicate()
+    return process.returncode
 
 
 def _environment() -> dict[str, str]:

@@ -5,6 +5,7 @@ import attrs
 from daemon.demo.chronicle import Chronicle
 from daemon.demo.desk import Desk
 from daemon.demo.voice import Voice
+from daemon.demo.work import Work
 from protocol.ids import JobId
 
 
@@ -18,3 +19,7 @@ class Stage:
     checksums: JobId
     archives: JobId
     wrong: list[str] = attrs.field(factory=list[str])
+
+    def job_of(self, work: Work) -> JobId:
+        """The job that a command belongs to."""
+        return self.archives if work.compresses else self.checksums

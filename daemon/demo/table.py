@@ -24,10 +24,7 @@ def table(records: Sequence[Record]) -> list[str]:
 def summary(records: Sequence[Record], elapsed_s: float, bytes_read: int) -> list[str]:
     """Who waited longest, and how the requests ended."""
     served = [record for record in records if record.waited_s is not None]
-    lines = [
-        f"{len(served)} commands read {bytes_read / 1e6:.0f} MB of the standard library in"
-        f" {elapsed_s:.1f} s."
-    ]
+    lines = [f"{bytes_read / 1e6:.0f} MB of the standard library were read in {elapsed_s:.1f} s."]
     if served:
         longest = max(served, key=lambda record: record.waited_s or 0.0)
         lines.append(f"Waited longest: {longest.name}, {_seconds(longest.waited_s)}.")
@@ -35,9 +32,10 @@ def summary(records: Sequence[Record], elapsed_s: float, bytes_read: int) -> lis
         (outcome, sum(record.outcomes == [outcome] for record in records)) for outcome in Outcome
     ]
     parts = ", ".join(f"{count} {outcome.value}" for outcome, count in counts if count)
+    lines.append(f"Requests: {len(records)}, of which {parts}.")
     again = sum(record.asked_again > 0 for record in records)
-    asked = f"; {again} asked again when their job's leader changed" if again else ""
-    lines.append(f"Requests: {len(records)}, each with one outcome: {parts}{asked}.")
+    if again:
+        lines.append(f"Asked again because their job's leader changed: {again}.")
     return lines
 
 

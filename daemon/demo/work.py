@@ -43,7 +43,7 @@ class Work:
 
     @property
     def compresses(self) -> bool:
-        """It takes long enough to be running when a leader is sent away."""
+        """Whether its output is an archive; else it is a list of checksums."""
         return self.tool.startswith("gzip")
 
     @property
