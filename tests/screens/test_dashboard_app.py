@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from textual import events
 
 from protocol.ids import RequestId
 from protocol.messages.client import Explanation
@@ -260,6 +261,22 @@ def test_e_explains_the_request_under_the_cursor_and_follows_it() -> None:
         assert "It no longer waits" in stage.text()
         await stage.press("escape")
         assert stage.app.screen is stage.app.screen_stack[0]
+
+    on_stage(play)
+
+
+def test_a_page_can_be_used_by_the_next_key() -> None:
+    async def play(stage: Stage) -> None:
+        cluster = busy_cluster()
+        await stage.show(whole(cluster))
+        for key in "4e":
+            stage.app.post_message(events.Key(key, key))
+        await stage.settle()
+        await stage.settle()
+        first = min(cluster.state.requests.values(), key=lambda request: request.deadline)
+        assert f"request {first.allocation_id}" in stage.text()
+        await stage.press("escape")
+        assert stage.app.focused is _pane(stage, "pending-table")
 
     on_stage(play)
 

@@ -13,7 +13,7 @@ from tui.dashboard.link.access import AccessPlace, default_state_dir
 from tui.dashboard.view.glyphs import Glyphs, choose
 
 FPS = 10.0
-TERMINATED = 128 + signal.SIGTERM
+HUNG_UP = 128 + signal.SIGHUP
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -71,6 +71,12 @@ def _watch(place: AccessPlace, glyphs: Glyphs, fps: float) -> int:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self.exit, None, 128 + number)
+
+        def tick(self) -> None:
+            if os.isatty(sys.stdin.fileno()):
+                super().tick()
+            else:  # taken away without SIGHUP: reading it would spin for ever
+                os._exit(HUNG_UP)
 
     app = Terminal(lambda deliver: Dialler(place, deliver), glyphs=glyphs, fps=fps)
     app.run()

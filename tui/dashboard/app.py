@@ -176,6 +176,8 @@ class SlotTop(App[None]):
         self.page_name = name
         for page in body.query(Page):
             page.set_class(page.id == name, "-shown")
+        self.page.flush(Changes.all())  # so that the next key finds rows and a cursor
+        self._focus_page()
         self.call_after_refresh(self._page_is_shown)
 
     async def action_next_page(self) -> None:
@@ -194,9 +196,10 @@ class SlotTop(App[None]):
         self._focus_page()
 
     def _focus_page(self) -> None:
+        """Give a pane of this page the focus, also while a sheet is open over it."""
         pane = self.page.main_pane()
         if pane is not None:
-            pane.focus()
+            self.screen_stack[0].set_focus(pane)
 
     def action_pause(self) -> None:
         """Let the picture stand still, or go on with the newest."""

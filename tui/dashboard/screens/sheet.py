@@ -35,7 +35,7 @@ class Sheet(ModalScreen[None]):
         """A frame around lines."""
         with VerticalScroll(id="sheet") as frame:
             frame.border_title = self._title
-            frame.border_subtitle = "escape closes"
+            frame.border_subtitle = "arrows scroll, escape closes"
             yield Static(id="sheet-text", markup=False)
 
     def on_mount(self) -> None:
