@@ -81,7 +81,7 @@ async def test_a_leader_that_leaves_is_revoked_first(election: LeaderElection) -
 
 
 async def test_a_candidate_whose_block_is_cancelled_withdraws(election: LeaderElection) -> None:
-    """L10, X514: withdrawing waits for nothing, so it cannot be cancelled itself."""
+    """L09, L10, X514: withdrawing waits for nothing, so it cannot be cancelled itself."""
     with trio.CancelScope() as scope:
         async with leading(election):
             scope.cancel()
@@ -128,7 +128,7 @@ async def test_quick_grants_and_revocations_leave_only_the_newest_term(
 
 
 async def test_terms_of_one_candidate_never_overlap(election: LeaderElection) -> None:
-    """L15, X515: grant, revoke, grant while the role of the first term is still ending."""
+    """H01, L15, X515: grant, revoke, grant while the role of the first term is still ending."""
     running = 0
     most = 0
     epochs: list[int] = []
@@ -159,7 +159,7 @@ async def test_terms_of_one_candidate_never_overlap(election: LeaderElection) ->
 
 
 async def test_a_leader_may_resign(election: LeaderElection) -> None:
-    """B11: a role that crashed ends its term, and a new one begins."""
+    """A role that crashed ends its term, and a new one begins."""
     async with leading(election) as (candidacy, fence):
         candidacy.resign(Fence(7, fence.leader_id), "not its term")
         assert election.leader_of(RESOURCE_MANAGER) is not None

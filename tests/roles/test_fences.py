@@ -189,7 +189,7 @@ def test_every_fenced_method_is_tried_here() -> None:
 async def test_a_fence_of_an_earlier_resource_manager_is_refused(
     method: type[FencedRequest[Any]], make: Make, autojump_clock: trio.abc.Clock
 ) -> None:
-    """L11, X305, promise 4: the leader id of the term before."""
+    """L11, G06, X305, promise 4: the leader id of the term before."""
     async with running(executor("te-1", P, P)) as cluster:
         client, today = await work(cluster)
         yesterday = leader_of(cluster)

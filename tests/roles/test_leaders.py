@@ -30,7 +30,7 @@ async def settled(cluster: Cluster, slots: int) -> None:
 async def test_a_new_resource_manager_learns_everything_from_the_executors(
     autojump_clock: trio.abc.Clock,
 ) -> None:
-    """D45, E02, E26, G03, G04, X306: a slot that is held stays held and is given to nobody."""
+    """D45, E02, G03, G04, X306: a slot that is held stays held and is given to nobody."""
     async with running(executor("te-1", P, P)) as cluster:
         client = cluster.client()
         one, two = await cluster.open_job(client), await cluster.open_job(client)

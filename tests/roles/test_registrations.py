@@ -111,7 +111,7 @@ async def leased(worker: ScriptedExecutor, cluster: Cluster) -> tuple[Client, Jo
 async def test_a_job_master_registers_as_often_as_it_likes(
     autojump_clock: trio.abc.Clock,
 ) -> None:
-    """B01, G05, G10: its request stays; what it is called with goes over the newest connection."""
+    """B01, B05, G05, G10: its request stays; what it is called with goes over the newest connection."""
     async with running() as cluster:
         first, asked_first = await script(cluster)
         hello = at_job_master(cluster, MINE, "connection")

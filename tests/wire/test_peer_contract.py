@@ -152,6 +152,8 @@ async def test_the_callee_gets_the_request_and_the_caller_the_answer(
 async def test_a_refusal_is_raised_as_its_class_with_its_message_and_data(
     open_callee: Open,
 ) -> None:
+    """X302: an answer is of its declared type or an error, never a third thing."""
+
     def refuse(request: Request[Any], reply: Reply, caller: Caller) -> None:
         reply.fail(SlotOccupied("taken", allocation_id=ALLOCATION))
 
