@@ -453,6 +453,36 @@ def test_the_wait_is_explained_on_a_terminal_and_wiped_when_it_is_over(
     assert shown.endswith("\r\x1b[K")
 
 
+def test_a_wait_in_the_background_leaves_the_terminal_alone(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever types there would find a status line in the middle of a word."""
+
+    def script(slotd: Session) -> None:
+        slotd.open_job()
+        request_id = slotd.expect("slot.allocate")["request_id"]
+        asked = slotd.asked["id"]
+        slotd.expect("slot.explain")
+        slotd.answer({"state": "PENDING", "reason": "full", "position": 3, "deadline_in": 9.0})
+        slotd.answer({"request_id": request_id, **GRANT}, to=asked)
+        slotd.exchange("task.run", {"task_id": TASK})
+        slotd.notify("task.finished", task_id=TASK, exit_code=0)
+        slotd.close_job()
+
+    ours, theirs = pty.openpty()
+    with open(theirs, "w") as terminal:  # noqa: PTH123  # a descriptor
+        monkeypatch.setattr(sys, "stderr", terminal)
+        monkeypatch.setattr(watches, "STATUS_AFTER_S", 0.0)
+        monkeypatch.setattr(watches, "STATUS_EVERY_S", 3600.0)
+        monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+        play(script)
+        assert execute(["run", "-n", "--", "x"]) == 0
+        terminal.write("the end")
+        terminal.flush()
+        assert os.read(ours, 4096) == b"the end"
+    os.close(ours)
+
+
 def test_a_reader_that_goes_away_ends_the_command_quietly(play: Play, capfd: Capture) -> None:
     def script(slotd: Session) -> None:
         slotd.start_task()

@@ -18,12 +18,16 @@ def span(seconds: float) -> str:
 
 
 def amounts(profile: dict[str, Any] | None) -> str:
-    """A profile as ``1 cpu, 512 MiB, 1 gpu``; null is ``any``."""
+    """A profile as ``1 cpu, 512 MiB, 1 gpu``, without what is 0; null is ``any``."""
     if profile is None:
         return "any"
-    parts = [f"{profile.get('cpu_cores', 0):g} cpu", f"{profile.get('memory_mb', 0)} MiB"]
     extended: dict[str, float] = profile.get("extended") or {}
-    return ", ".join(parts + [f"{amount:g} {name}" for name, amount in extended.items()])
+    parts = [
+        (f"{profile.get('cpu_cores', 0):g}", "cpu"),
+        (f"{profile.get('memory_mb', 0)}", "MiB"),
+        *((f"{amount:g}", name) for name, amount in extended.items()),
+    ]
+    return ", ".join(f"{amount} {name}" for amount, name in parts if amount != "0") or "nothing"
 
 
 def plural(number: int, noun: str) -> str:

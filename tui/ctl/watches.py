@@ -61,7 +61,10 @@ class Watch:
 
 
 class StatusLine(Watch):
-    """Why we still wait, on a terminal: after 2 s, once a second, wiped when it is over."""
+    """Why we still wait, on a terminal: after 2 s, once a second, wiped when it is over.
+
+    Not while we are in the background: somebody types there.
+    """
 
     def __init__(self, link: Link, ids: dict[str, Any]) -> None:
         super().__init__(link, ids)
@@ -77,6 +80,8 @@ class StatusLine(Watch):
         """Show it, and go on."""
         from protocol.clean import clean_deep
 
+        if not _is_in_foreground(sys.stderr.fileno()):
+            return False
         width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
         waited = time.monotonic() - self.began
         self._draw(waiting(clean_deep(explanation), waited, width))
@@ -86,6 +91,14 @@ class StatusLine(Watch):
         self._drawn = bool(text)
         sys.stderr.write(f"\r\x1b[K{text}")
         sys.stderr.flush()
+
+
+def _is_in_foreground(terminal: int) -> bool:
+    """Whether what is drawn there disturbs nobody else's line."""
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return True  # it is not the terminal that started us
 
 
 class Impatience(Watch):
