@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 import attrs
 
-from daemon.core.matching import Lane
+from daemon.core.lane import Lane
 from daemon.core.slot_manager_values import ExecutorRegistration, SlotRequest
 from protocol.ids import AllocationId, InstanceId, JobId, SlotId
 from protocol.resources import ResourceProfile

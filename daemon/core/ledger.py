@@ -15,7 +15,8 @@ from daemon.core.inventory import (
     Slot,
     Withdrawn,
 )
-from daemon.core.matching import Lane, Lanes
+from daemon.core.lane import Lane
+from daemon.core.matching import Lanes
 from daemon.core.placement import Placement
 from daemon.core.slot_books import SlotBooks
 from daemon.core.slot_kinds import SlotKinds
@@ -48,7 +49,7 @@ class Ledger(SlotBooks):
         super().__init__(placement, kinds)
         self.requests: dict[AllocationId, PendingRequest] = {}
         self.jobs: dict[JobId, dict[AllocationId, PendingRequest]] = {}
-        self.waiting: Lanes[PendingRequest] = Lanes(_fits, Lane[PendingRequest])
+        self.waiting: Lanes[PendingRequest] = Lanes(_fits, Lane, -1)
         self.fresh: dict[KindCount, None] = {}
         self.deadlines: Deadlines[AllocationId] = Deadlines()
 

@@ -2,113 +2,21 @@
 
 Free slots and waiting requests lie in lanes, one lane per profile, each in its own order. A bit
 mask says which lanes are not empty; for every profile that was asked about, another says which fit.
-Both sides of the matching are this one structure, with ``fits`` turned round.
+Both sides of the matching are this one structure, with ``fits`` turned round. When there are very
+many profiles, lanes in order of serials are searched in blocks instead.
 """
 
 from collections.abc import Callable, Iterator
-from heapq import heapify, heappop, heappush, nlargest, nsmallest
 from operator import itemgetter
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import attrs
 
+from daemon.core.blocks import Blocks
+from daemon.core.lane import NOBODY, SERIALS, Item, Lane
 from protocol.resources import ResourceProfile
 
-SERIAL_BITS = 44
-SERIALS = (1 << SERIAL_BITS) - 1
-NOBODY = 1 << 200
-"""The key of an empty lane: after every other."""
-
-
-class Item(Protocol):
-    """What can lie in a lane: ``serial`` is its place in the order among equals.
-
-    ``lane`` belongs to the Lanes: where the item was last, so that its profile is not hashed again.
-    """
-
-    lane: "Lane[Any] | None"
-
-    @property
-    def serial(self) -> int:
-        """Lower is earlier; unique."""
-        ...
-
-    @property
-    def profile(self) -> ResourceProfile:
-        """What the slot has or the request needs."""
-        ...
-
-
 T = TypeVar("T", bound=Item)
-
-
-class Lane(Generic[T]):
-    """The items of one profile, lowest serial first.
-
-    A lane's key is one number, its rank followed by the serial of its first item, so that lanes are
-    compared at once. Removal is lazy: the heap may hold serials that are not in ``items`` any more.
-    """
-
-    __slots__ = ("_heap", "bit", "count", "items", "position", "profile", "rank")
-
-    def __init__(self, profile: ResourceProfile, items: dict[int, T]) -> None:
-        """``items``: of all lanes, by serial; the Lanes keep them."""
-        self.profile = profile
-        self.items = items
-        self.count = 0
-        self.rank = 0
-        self.position = -1
-        self.bit = 0
-        self._heap: list[int] = []
-
-    def move(self, position: int) -> None:
-        """Take a place among the lanes; -1: it is none of them any more."""
-        self.position = position
-        self.bit = 1 << position if position >= 0 else 0
-
-    def add(self, item: T) -> int:
-        """An item came in; the new key."""
-        self.count += 1
-        heap = self._heap
-        heappush(heap, item.serial)
-        return self.rank | heap[0]
-
-    def drop(self) -> int:
-        """An item was taken out, of ``items`` too; the new key."""
-        self.count = count = self.count - 1
-        heap, items = self._heap, self.items
-        if not count:
-            heap.clear()
-            return NOBODY
-        while heap[0] not in items:
-            heappop(heap)
-        if len(heap) > 2 * count + 64:
-            self._heap = heap = self._serials()
-            heapify(heap)
-        return self.rank | heap[0]
-
-    def first(self) -> T:
-        """The item that is next in order; the lane must not be empty."""
-        return self.items[self.key() & SERIALS]
-
-    def key(self) -> int:
-        """Where the lane stands among the others now."""
-        return self.rank | self._heap[0] if self.count else NOBODY
-
-    def oldest(self, count: int) -> list[T]:
-        """The first ``count`` items in order."""
-        return [self.items[serial] for serial in nsmallest(count, self._serials())]
-
-    def newest(self, count: int) -> list[T]:
-        """The last ``count`` items, the last one first."""
-        return [self.items[serial] for serial in nlargest(count, self._serials())]
-
-    def place_of(self, item: T) -> int:
-        """How many items are before this one."""
-        return sum(map(item.serial.__gt__, self._serials()))
-
-    def _serials(self) -> list[int]:
-        return list({serial for serial in self._heap if serial in self.items})
 
 
 @attrs.define
@@ -123,30 +31,42 @@ class _View:
 class Lanes(Generic[T]):
     """Lanes by profile; empty ones are dropped when they are many, so that nothing leaks."""
 
-    LIMIT = 1024
-    """Empty lanes and views that are kept for later, each."""
+    SPARE = 128
+    """Lanes that may be there, empty ones included, before empty ones are dropped."""
+    VIEWS = 1024
+    """Profiles asked about that are remembered."""
+    FEW = 16
+    """With no more lanes than this that are not empty, a new profile is compared with each."""
+    MANY = 64
+    """With more lanes than this that are not empty, blocks are searched."""
 
     def __init__(
         self,
         fits: Callable[[ResourceProfile, ResourceProfile], bool],
         lane_type: type[Lane[T]],
+        sign: int,
         rerank: "Callable[[list[Lane[T]]], bool] | None" = None,
     ) -> None:
         """``fits(lane's profile, profile asked about)``; ``rerank`` sets the ranks of the lanes.
 
-        ``rerank`` is called with every lane when there is a new one, which is the last; it tells
-        whether it changed the rank of another.
+        ``sign``: see Blocks. ``rerank`` is called with every lane when there is a new one, which is
+        the last; it tells whether it changed the rank of another.
         """
         self._fits = fits
         self._lane_type = lane_type
+        self._sign = sign
         self._rerank = rerank
+        self._by_serial = lane_type is Lane and rerank is None
+        self._blocks: Blocks[T] | None = None
+        self._live_lanes = 0
         self._items: dict[int, T] = {}
         self._by_profile: dict[ResourceProfile, Lane[T]] = {}
         self._lanes: list[Lane[T]] = []
         self._keys: list[int] = []
         self._filled = 0
-        self._views: dict[ResourceProfile, _View] = {}
-        self._room = self.LIMIT
+        self._views: dict[ResourceProfile, _View | None] = {}
+        """None for a profile that was asked about once."""
+        self._room = self.SPARE
 
     def __len__(self) -> int:
         return len(self._items)
@@ -161,8 +81,13 @@ class Lanes(Generic[T]):
             lane = item.lane = self._lane_of(item.profile)
         self._items[item.serial] = item
         self._keys[lane.position] = lane.add(item)
+        if self._blocks is not None:
+            self._blocks.add(item.serial, item.profile, item)
         if lane.count == 1:
-            self._filled |= lane.bit
+            self._filled |= 1 << lane.position
+            self._live_lanes += 1
+            if self._live_lanes > self.MANY and self._blocks is None and self._by_serial:
+                self._blocks = self._in_blocks()
 
     def discard(self, item: T) -> bool:
         """Take an item out; False if it was not in."""
@@ -171,14 +96,23 @@ class Lanes(Generic[T]):
         lane = item.lane
         assert lane is not None
         self._keys[lane.position] = lane.drop()
+        if self._blocks is not None:
+            self._blocks.discard(item.serial)
         if not lane.count:
-            self._filled ^= lane.bit
+            self._filled ^= 1 << lane.position
+            self._live_lanes -= 1
+            if self._live_lanes < self.MANY // 2:
+                self._blocks = None
         return True
 
     def first(self, asked: ResourceProfile) -> T | None:
         """The first item in order whose profile fits ``asked``; None when there is none."""
+        if self._blocks is not None:
+            return self._blocks.first(asked)
         view = self._views.get(asked)
         if view is None or view.lanes_seen != len(self._lanes):
+            if self._live_lanes <= self.FEW and asked not in self._views:
+                return self._scan(asked)
             view = self._view(asked)
         live = view.mask & self._filled
         if not live:
@@ -188,6 +122,27 @@ class Lanes(Generic[T]):
         else:
             key = self._keys[live.bit_length() - 1]
         return self._items[key & SERIALS]
+
+    def _in_blocks(self) -> Blocks[T]:
+        cores = sum(item.profile.cpu_cores for item in self._items.values())
+        memory = sum(item.profile.memory_mb for item in self._items.values())
+        blocks: Blocks[T] = Blocks(self._fits, self._sign, cores / memory if memory else 0.0)
+        for serial in sorted(self._items):
+            blocks.add(serial, self._items[serial].profile, self._items[serial])
+        return blocks
+
+    def _scan(self, asked: ResourceProfile) -> T | None:
+        """Look at the few lanes that are not empty: the profile may never be asked about again."""
+        if len(self._views) >= self.VIEWS:
+            self._views.clear()
+        self._views[asked] = None
+        best, live = NOBODY, self._filled
+        while live:
+            position = live.bit_length() - 1
+            live ^= 1 << position
+            if self._keys[position] < best and self._fits(self._lanes[position].profile, asked):
+                best = self._keys[position]
+        return self._items[best & SERIALS] if best != NOBODY else None
 
     def take(self, asked: ResourceProfile) -> T | None:
         """Take the first item out whose profile fits ``asked``; None when there is none."""
@@ -219,7 +174,7 @@ class Lanes(Generic[T]):
         if len(self._lanes) >= self._room:
             self._drop_empty_lanes()
         lane = self._lane_type(profile, self._items)
-        lane.move(len(self._lanes))
+        lane.position = len(self._lanes)
         self._lanes.append(lane)
         self._by_profile[profile] = lane
         self._keys.append(NOBODY)
@@ -230,20 +185,20 @@ class Lanes(Generic[T]):
     def _drop_empty_lanes(self) -> None:
         kept = list(self.filled())
         for lane in self._lanes:
-            lane.move(-1)
+            lane.position = -1
         for position, lane in enumerate(kept):
-            lane.move(position)
+            lane.position = position
         self._lanes = kept
         self._by_profile = {lane.profile: lane for lane in kept}
         self._keys = [lane.key() for lane in kept]
         self._filled = (1 << len(kept)) - 1
         self._views.clear()
-        self._room = max(self.LIMIT, 2 * len(kept))
+        self._room = max(self.SPARE, 2 * len(kept))
 
     def _view(self, asked: ResourceProfile) -> _View:
         view = self._views.get(asked)
         if view is None:
-            if len(self._views) >= self.LIMIT:
+            if len(self._views) >= self.VIEWS:
                 self._views.clear()
             view = self._views[asked] = _View()
         old = view.mask

@@ -6,7 +6,8 @@ from heapq import heapify, heappop, heappush
 import attrs
 
 from daemon.core.inventory import Executor, Slot
-from daemon.core.matching import NOBODY, SERIAL_BITS, Lane, Lanes
+from daemon.core.lane import NOBODY, SERIAL_BITS, Lane
+from daemon.core.matching import Lanes
 from protocol.resources import ResourceProfile
 
 FULL = 1 << 20
@@ -92,37 +93,39 @@ def _restate(free: Lanes[Slot], executor: Executor) -> None:
             free.refresh(lane)
 
 
-def rank_by_size(lanes: list[Lane[Slot]]) -> bool:
-    """Rank lanes by the sum of their amounts, each as a part of the largest amount of its kind."""
-    largest: dict[str, float] = {}
-    for lane in lanes:
-        for name, amount in lane.profile.amounts():
-            largest[name] = max(largest.get(name, 0.0), amount)
-    changed = False
-    for lane in lanes:
-        parts = (amount / largest[name] for name, amount in lane.profile.amounts() if amount)
-        rank = int(sum(parts) * FULL) << SERIAL_BITS
-        changed = changed or rank != lane.rank
-        lane.rank = rank
-    return changed
+class _BySize:
+    """Ranks lanes by the sum of their amounts, each as a part of the largest amount of its kind."""
+
+    def __init__(self) -> None:
+        self._largest: dict[str, float] = {}
+
+    def __call__(self, lanes: list[Lane[Slot]]) -> bool:
+        largest = self._largest
+        new = lanes[-1]
+        grown = [(name, a) for name, a in new.profile.amounts() if a > largest.get(name, 0.0)]
+        largest.update(grown)
+        for lane in lanes if grown else [new]:
+            parts = (amount / largest[name] for name, amount in lane.profile.amounts() if amount)
+            lane.rank = int(sum(parts) * FULL) << SERIAL_BITS
+        return bool(grown)
 
 
 @attrs.frozen
 class Placement:
     """How free slots are kept.
 
-    ``lane`` orders the slots of one profile, ``rerank`` the profiles; ``restate`` is called when an
-    executor's utilisation has changed.
+    ``lane`` orders the slots of one profile; ``ranks`` makes what ranks the profiles (for Lanes it
+    is ``rerank``); ``restate`` is called when an executor's utilisation has changed.
     """
 
     lane: type[Lane[Slot]]
-    rerank: Callable[[list[Lane[Slot]]], bool] | None = None
+    ranks: Callable[[], Callable[[list[Lane[Slot]]], bool]] | None = None
     restate: Callable[[Lanes[Slot], Executor], None] | None = None
 
 
 PLACEMENTS: dict[str, Placement] = {
     "first-fit": Placement(Lane),
-    "best-fit": Placement(Lane, rank_by_size),
+    "best-fit": Placement(Lane, _BySize),
     "spread": Placement(_ByUtilisation, restate=_restate),
     "pack": Placement(_MostUsedFirst, restate=_restate),
 }

@@ -32,7 +32,8 @@ class SlotBooks:
         self.slots: dict[SlotId, Slot] = {}
         self.holders: dict[AllocationId, Slot] = {}
         self.withdrawn: dict[AllocationId, Slot] = {}
-        self.free: Lanes[Slot] = Lanes(_fits, placement.lane, placement.rerank)
+        ranks = placement.ranks() if placement.ranks is not None else None
+        self.free: Lanes[Slot] = Lanes(_fits, placement.lane, 1, ranks)
         self.vacated: dict[InstanceId, Executor] = {}
         self.kinds = kinds
         self.out: list[SlotManagerEffect] = []

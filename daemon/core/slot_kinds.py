@@ -31,7 +31,8 @@ class SlotKinds:
             kind = self._kinds[profile] = KindCount(profile)
         kind.slots += 1
         kind.closed += closed
-        self._possible.clear()
+        if kind.slots - kind.closed == 1:
+            self._possible.clear()
         return kind
 
     def remove(self, kind: KindCount, *, closed: bool) -> None:
@@ -40,12 +41,14 @@ class SlotKinds:
         kind.closed -= closed
         if not kind.slots:
             del self._kinds[kind.profile]
-        self._possible.clear()
+        if kind.slots == kind.closed:
+            self._possible.clear()
 
     def close(self, kind: KindCount) -> None:
         """The executor of one of these slots gets no more work."""
         kind.closed += 1
-        self._possible.clear()
+        if kind.slots == kind.closed:
+            self._possible.clear()
 
     def depart(self, profile: ResourceProfile) -> None:
         """Slots of this profile count as possible until ``forget``."""

@@ -1,11 +1,14 @@
 """The lanes find what a scan over everything would find, in any order of adding and taking."""
 
+from collections.abc import Callable
+
 import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.core.matching import Lane, Lanes
+from daemon.core.lane import Lane
+from daemon.core.matching import Lanes
 from daemon.core.placement import PLACEMENTS, placement_called
 from daemon.core.slot_manager import SlotManagerSettings
 from protocol.resources import UNKNOWN, ResourceProfile
@@ -37,13 +40,36 @@ def satisfies(slot: ResourceProfile, required: ResourceProfile) -> bool:
     return slot.satisfies(required)
 
 
-@given(steps)
-@settings(max_examples=150, deadline=None)
+class InBlocks(Lanes[Thing]):
+    """Searches blocks as soon as there are three lanes."""
+
+    MANY = 2
+
+
+class WithViews(Lanes[Thing]):
+    """Remembers every profile at once, and drops empty lanes often."""
+
+    FEW = 0
+    SPARE = 4
+    VIEWS = 3
+
+
+def needs(required: ResourceProfile, slot: ResourceProfile) -> bool:
+    return slot.satisfies(required)
+
+
+@pytest.mark.parametrize("kind", [Lanes[Thing], InBlocks, WithViews])
+@pytest.mark.parametrize(("fits", "sign"), [(satisfies, 1), (needs, -1)])
+@given(steps=steps)
+@settings(max_examples=60, deadline=None)
 def test_the_first_fitting_item_is_the_one_that_a_scan_finds(
+    kind: type[Lanes[Thing]],
+    fits: Callable[[ResourceProfile, ResourceProfile], bool],
+    sign: int,
     steps: list[tuple[str, ResourceProfile, int]],
 ) -> None:
     """D28, A21: by serial among all that fit, whatever was dropped or came back meanwhile."""
-    lanes = Lanes(satisfies, Lane[Thing])
+    lanes = kind(fits, Lane, sign)
     inside: dict[int, Thing] = {}
     outside: list[Thing] = []
     serial = 0
@@ -54,7 +80,7 @@ def test_the_first_fitting_item_is_the_one_that_a_scan_finds(
             lanes.add(inside[serial])
         elif step == "take":
             found = lanes.first(profile)
-            fitting = [each for each in inside.values() if each.profile.satisfies(profile)]
+            fitting = [each for each in inside.values() if fits(each.profile, profile)]
             assert found is min(fitting, key=lambda each: each.serial, default=None)
             if found is not None:
                 assert lanes.discard(found)
@@ -76,9 +102,33 @@ def test_the_first_fitting_item_is_the_one_that_a_scan_finds(
         assert [lane.place_of(each) for each in lane.oldest(99)] == list(range(len(things)))
 
 
+def searches_blocks(lanes: Lanes[Thing]) -> bool:
+    return lanes._blocks is not None
+
+
+def test_thousands_of_profiles_are_searched_in_blocks_that_split_and_vanish() -> None:
+    """When all profiles are different, the first that fits is still the first."""
+    lanes = Lanes[Thing](satisfies, Lane, 1)
+    things = [Thing(n, ResourceProfile(n * 7919 % 1000, n * 104729 % 1000)) for n in range(1000)]
+    for thing in things[::2] + things[1::2]:
+        lanes.add(thing)
+    assert searches_blocks(lanes)
+    for number in range(1000):
+        asked = ResourceProfile(number * 31 % 900, number * 17 % 900)
+        fitting = (each for each in things if each in lanes and each.profile.satisfies(asked))
+        expected = next(fitting, None)
+        assert lanes.take(asked) is expected
+        if number % 3 == 0 and expected is not None:
+            lanes.add(expected)
+    for thing in things:
+        lanes.discard(thing)
+    assert len(lanes) == 0
+    assert not searches_blocks(lanes)
+
+
 def test_profiles_that_are_gone_leave_nothing_behind() -> None:
     """Requests of ever-new profiles must not fill the memory."""
-    lanes = Lanes(satisfies, Lane[Thing])
+    lanes = Lanes[Thing](satisfies, Lane, 1)
     kept = Thing(0, ResourceProfile(0.5, 1))
     lanes.add(kept)
     for serial in range(1, 5000):
@@ -86,14 +136,14 @@ def test_profiles_that_are_gone_leave_nothing_behind() -> None:
         lanes.add(thing)
         assert lanes.first(ResourceProfile(1, serial)) is thing
         lanes.discard(thing)
-    assert len(lanes._lanes) <= Lanes.LIMIT + 1
-    assert len(lanes._by_profile) <= Lanes.LIMIT + 1
-    assert len(lanes._views) <= Lanes.LIMIT
+    assert len(lanes._lanes) <= Lanes.SPARE + 1
+    assert len(lanes._by_profile) <= Lanes.SPARE + 1
+    assert len(lanes._views) <= Lanes.VIEWS
     assert lanes.first(ResourceProfile(0.25, 1)) is kept
 
 
 def test_items_that_were_taken_out_of_the_middle_do_not_come_up_again() -> None:
-    lanes = Lanes(satisfies, Lane[Thing])
+    lanes = Lanes[Thing](satisfies, Lane, 1)
     things = [Thing(serial, P) for serial in range(4)]
     for thing in things:
         lanes.add(thing)
@@ -103,7 +153,7 @@ def test_items_that_were_taken_out_of_the_middle_do_not_come_up_again() -> None:
 
 
 def test_a_lane_forgets_what_was_taken_out_of_its_middle() -> None:
-    lanes = Lanes(satisfies, Lane[Thing])
+    lanes = Lanes[Thing](satisfies, Lane, 1)
     first = Thing(0, P)
     lanes.add(first)
     for serial in range(1, 1000):

@@ -185,6 +185,16 @@ def test_a_withdrawn_slot_that_its_job_accepted_meanwhile_is_allocated(cluster: 
     assert cluster.available("te-1_0", "a") == [freed("te-1_0", "a")]
 
 
+def test_a_withdrawn_slot_is_not_free_because_an_old_report_says_so(cluster: Cluster) -> None:
+    """D15, X214: the executor may still be about to grant it."""
+    cluster.executor("te-1", P)
+    cluster.request("a")
+    cluster.cancel("a")
+    assert cluster.report("i-te-1", free("te-1")) == []
+    assert cluster.request("b") == [noted("b")]
+    assert cluster.available("te-1_0", "a") == []
+
+
 def test_a_withdrawn_id_is_refused_until_its_executor_has_answered(cluster: Cluster) -> None:
     """X214, promise 4: the free call names only the id, so it could end the new allocation."""
     cluster.executor("te-1", P, P)
