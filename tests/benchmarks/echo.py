@@ -1,4 +1,4 @@
-"""The anchor of the wire rows: a raw Trio server that answers each JSON line with a grant's bytes.
+"""The anchor of the wire rows: a raw Trio server that answers each JSON line as slotd would.
 
 ``python -m tests.benchmarks.echo`` prints its port and serves until it is ended.
 """
@@ -18,11 +18,15 @@ GRANT = {
 }
 
 
+RELEASED = {"released": True}
+
+
 def answer(line: bytes) -> bytes:
-    """The line of a grant."""
-    key = orjson.loads(line)["id"]
+    """The line of a grant, or that a slot was given back."""
+    asked = orjson.loads(line)
+    result = GRANT if asked["method"] == "slot.allocate" else RELEASED
     return orjson.dumps(
-        {"jsonrpc": "2.0", "id": key, "result": GRANT}, option=orjson.OPT_APPEND_NEWLINE
+        {"jsonrpc": "2.0", "id": asked["id"], "result": result}, option=orjson.OPT_APPEND_NEWLINE
     )
 
 

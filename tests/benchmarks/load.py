@@ -34,10 +34,10 @@ def release(job_id: str, number: int) -> bytes:
 
 @attrs.define(eq=False)
 class Client:
-    """One connection; ``job_id`` is empty at an echo, where nothing is given back."""
+    """One connection and its job; at an echo, any job."""
 
     socket: socket.socket
-    job_id: str = ""
+    job_id: str = "f" * 32
     _next: int = 0
     _rest: bytes = b""
 
@@ -45,8 +45,7 @@ class Client:
         """The lines of the next requests."""
         first = self._next
         self._next += count
-        job_id = self.job_id or "f" * 32
-        return b"".join(allocation(job_id, number) for number in range(first, self._next))
+        return b"".join(allocation(self.job_id, number) for number in range(first, self._next))
 
     def take(self) -> list[int]:
         """Read once; the numbers of the requests that were granted."""
@@ -58,8 +57,6 @@ class Client:
 
     def give_back(self, numbers: list[int]) -> bytes:
         """The lines of the releases."""
-        if not self.job_id:
-            return b""
         return b"".join(release(self.job_id, number) for number in numbers)
 
 
@@ -128,9 +125,8 @@ def latencies(client: Client, count: int) -> list[float]:
         while not (granted := client.take()):
             pass
         taken.append(time.perf_counter() - begin)
-        if client.job_id:
-            client.socket.sendall(client.give_back(granted))
-            _until_given_back(client.socket)
+        client.socket.sendall(client.give_back(granted))
+        _until_given_back(client.socket)
     return taken
 
 

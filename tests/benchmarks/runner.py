@@ -30,11 +30,16 @@ class Runner:
             else:
                 self._allocate()
 
-    def run(self, slots: int, count: int) -> list[float]:
-        """Run ``count`` commands, ``slots`` at a time; when each had ended."""
+    def run(self, slots: int, count: int, limit_s: float = 60.0) -> list[float]:
+        """Run ``count`` commands, ``slots`` at a time; when each had ended.
+
+        After ``limit_s`` no more are started.
+        """
         ends: list[float] = []
-        self.start(min(slots, count), TRUE)
-        while len(ends) < count:
+        started = min(slots, count)
+        self.start(started, TRUE)
+        until = time.perf_counter() + limit_s
+        while len(ends) < started:
             end = self.until("task.finished")
             assert end["exit_code"] == 0, end
             ends.append(time.perf_counter())
@@ -43,7 +48,8 @@ class Runner:
                 self._line.send("slot.release", job_id=self.job_id, request_id=request_id)
             else:
                 self._kept.append(request_id)
-            if len(ends) + slots <= count:
+            if started < count and ends[-1] < until:
+                started += 1
                 self.start(1, TRUE)
         return ends
 
