@@ -50,7 +50,7 @@ from tests.roles.scripted import (
 
 
 async def test_offers_of_strangers_are_refused(autojump_clock: trio.abc.Clock) -> None:
-    """C46: not registered at the job, a job that does not exist, or in another's name."""
+    """C46, H04: not registered at the job, a job that does not exist, or in another's name."""
     async with running(executor("te-1", P)) as cluster:
         client, job, slot = await granted(cluster)
         stranger = ScriptedExecutor(cluster.host, "stranger")

@@ -111,7 +111,7 @@ async def leased(worker: ScriptedExecutor, cluster: Cluster) -> tuple[Client, Jo
 async def test_a_job_master_registers_as_often_as_it_likes(
     autojump_clock: trio.abc.Clock,
 ) -> None:
-    """B01, B05, G05, G10: its request stays; what it is called with goes over the newest connection."""
+    """B01, B05, G05, G10: its request stays; it is called over the newest connection."""
     async with running() as cluster:
         first, asked_first = await script(cluster)
         hello = at_job_master(cluster, MINE, "connection")
@@ -213,6 +213,10 @@ async def test_of_two_registrations_under_way_the_newer_wins(
                 slot_report=worker.report(),
             )
             assert (await worker.call(report)).known is known
+        worker.asked.clear()
+        await trio.sleep(95)
+        beats = [request for request in worker.asked if isinstance(request, HeartbeatOfExecutor)]
+        assert len(beats) in (9, 10), "one an interval: only the newest is watched"
 
 
 async def test_the_goodbye_of_an_executor_takes_its_slots_away(
