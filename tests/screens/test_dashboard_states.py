@@ -24,7 +24,10 @@ def troubled(state: LinkState, detail: str, **more: object) -> LinkChanged:
         (troubled(LinkState.CONNECTING, "refused", retry_at=2.0), "CONNECTING in 2s  refused"),
         (troubled(LinkState.CONNECTING, "no /x: is slotd running?"), "no /x: is slotd running?"),
         (troubled(LinkState.SYNCING, "saying hello"), "SYNCING  saying hello"),
-        (troubled(LinkState.DENIED, "the token is wrong"), "DENIED  the token is wrong"),
+        (
+            troubled(LinkState.DENIED, "the token is wrong"),
+            "DENIED  R tries again  the token is wrong",
+        ),
         (troubled(LinkState.VERSION, "the daemon speaks 2"), "VERSION  the daemon speaks 2"),
     ],
 )
@@ -60,7 +63,7 @@ def test_live_is_said_with_the_picture_and_not_before() -> None:
         (LinkState.STALE, "the daemon is silent", "STALE  data is 5s old  the daemon is silent"),
         (LinkState.RECONNECTING, "hung up", "RECONNECTING in 2s (try 3)  data is 5s old  hung up"),
         (LinkState.SYNCING, "event 7 is missing", "SYNCING  data is 5s old  event 7 is missing"),
-        (LinkState.DENIED, "token gone", "DENIED  token gone  R tries again  data is 5s old"),
+        (LinkState.DENIED, "token gone", "DENIED  R tries again  data is 5s old  token gone"),
     ],
 )
 def test_a_lost_link_keeps_the_picture_grey_with_its_age_in_words(

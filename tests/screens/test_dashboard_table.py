@@ -92,6 +92,45 @@ def test_the_neighbour_takes_the_cursor_of_a_row_that_vanishes() -> None:
     on_stage(play)
 
 
+def test_until_a_row_is_chosen_the_worst_stays_in_sight_and_under_the_cursor() -> None:
+    async def play(stage: Stage) -> None:
+        cluster, requests = waiting(3)
+        table = await pending_page(stage, cluster)
+        for timeout in (50.0, 40.0, 30.0):
+            seen = len(cluster.history)
+            sooner = cluster.ask(next(iter(cluster.state.jobs)), SMALL, timeout)
+            await stage.show(since(cluster, seen))
+            assert (table.cursor_key, table.top) == (sooner, 0)
+        await stage.press("down", "down", "down")
+        assert table.cursor_key == requests[0]
+        seen = len(cluster.history)
+        soonest = cluster.ask(next(iter(cluster.state.jobs)), SMALL, 20.0)
+        await stage.show(since(cluster, seen))
+        assert (table.cursor_key, table.keys[0], table.top) == (requests[0], soonest, 0)
+        await stage.press("g")
+        assert table.cursor_key == soonest
+
+    on_stage(play)
+
+
+def test_a_table_without_the_focus_shows_its_beginning() -> None:
+    async def play(stage: Stage) -> None:
+        cluster = ScriptedCluster()
+        cluster.elect()
+        for name in "cdefghijkl":
+            cluster.open_job(name)
+        await stage.show(whole(cluster))
+        jobs = stage.app.query_one("#overview-jobs", TablePane)
+        seen = len(cluster.history)
+        cluster.ask(cluster.open_job("zz"))
+        await stage.show(since(cluster, seen))
+        await stage.wait(1.0)
+        assert (jobs.top, jobs.cursor) == (0, 0)
+        assert jobs.keys[0] == cluster.history[-1].news.job_id  # type: ignore[attr-defined]
+
+    on_stage(play)
+
+
 def test_sorting_keeps_the_cursor_on_its_key() -> None:
     async def play(stage: Stage) -> None:
         await stage.show(whole(busy_cluster()))

@@ -76,7 +76,7 @@ def _troubled(store: Store, now: float) -> list[str]:
         case LinkState.SYNCING:
             return [*_data_age(store, now), f"  {status.detail}", f"  {status.cluster}"]
         case LinkState.DENIED:
-            return [f"  {status.detail}", "  R tries again", *_data_age(store, now)]
+            return ["  R tries again", *_data_age(store, now), f"  {status.detail}"]
         case LinkState.VERSION:
             return [f"  {status.detail}", *_data_age(store, now)]
         case LinkState.LIVE:

@@ -31,14 +31,18 @@ from protocol.news import (
 )
 from tui.dashboard.view import words
 
-_BAD: tuple[type[News], ...] = (ExecutorLost, LeaderRevoked, RequestFailed)
+_BAD: tuple[type[News], ...] = (ExecutorLost, RequestFailed)
 
 
 def is_bad(news: News) -> bool:
-    """Whether a person should look at it."""
-    if isinstance(news, TaskFinishedNews):
-        return news.exit_code != 0
-    return isinstance(news, _BAD)
+    """Whether a person should look at it. A JobMaster's term also ends with its job: not bad."""
+    match news:
+        case TaskFinishedNews(exit_code=code):
+            return code != 0
+        case LeaderRevoked(component=component):
+            return component == RESOURCE_MANAGER
+        case _:
+            return isinstance(news, _BAD)
 
 
 def type_of(news: News) -> str:

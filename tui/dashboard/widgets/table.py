@@ -64,6 +64,8 @@ class TablePane(Pane):
         self.filter = ""
         self.cursor = 0
         self.cursor_key: Hashable = None
+        self.chosen = False
+        """Whether a person chose the cursor's row; until then it is on the first one."""
         self.following = table.tail
         """Whether the newest row stays in sight (a tail's rows come at the end)."""
         self._sort: Column | None = None
@@ -212,6 +214,7 @@ class TablePane(Pane):
         if self.table.tail:
             self.following = self.top >= len(self.keys) - self.room
             if not self.following and by < 0:
+                self.chosen = True
                 self._put_cursor(min(self.top + self.room, len(self.keys)) - 1)
             self.repaint()
 
@@ -275,14 +278,22 @@ class TablePane(Pane):
         self._keep_cursor()
 
     def _keep_cursor(self) -> None:
-        on_screen = self.cursor - self.top
+        if not self.chosen:
+            self._put_cursor(0)
+            self.top = 0
+        else:
+            self._keep_chosen(self.cursor - self.top)
+        if self._tailing():
+            self.follow_cursor()
+
+    def _keep_chosen(self, on_screen: int) -> None:
         try:
             self.cursor = self.keys.index(self.cursor_key)
         except ValueError:
             self._put_cursor(min(self.cursor, len(self.keys) - 1))
-        if 0 <= on_screen < self.room:
-            self.top = max(0, self.cursor - on_screen)
-        if self._tailing():
+        if self.top and 0 <= on_screen < self.room:
+            self.top = max(0, self.cursor - on_screen)  # the row stays where it is seen
+        elif self.has_focus:
             self.follow_cursor()
 
     def _put_cursor(self, index: int) -> None:
@@ -294,6 +305,7 @@ class TablePane(Pane):
         if self.table.tail:
             self.following = index == len(self.keys) - 1
         self._put_cursor(index)
+        self.chosen = index > 0
         self.follow_cursor()
         self.repaint()
 
