@@ -121,7 +121,7 @@ async def test_who_is_not_there_is_tried_again_after_a_pause(
 async def test_who_takes_the_connection_and_says_nothing_is_given_up(
     autojump_clock: trio.abc.Clock,
 ) -> None:
-    """L16: one call, one timeout; a hello that is never answered would hold the slot otherwise."""
+    """One call, one timeout; a hello that is never answered would hold the slot otherwise."""
     network = Network(lambda request: LEADER, silent=1)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(network.find)

@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from protocol.errors import PeerGone, UnknownJob
+from protocol.errors import NoResourceAvailable, PeerGone, UnknownJob
 from protocol.ids import RESOURCE_MANAGER, JobId, RequestId, job_master
 from protocol.messages.calls import EMPTY
 from protocol.messages.client import AllocateSlot, CloseJob, OpenJob, RevokeLeader
@@ -87,6 +87,25 @@ async def test_a_silent_resource_manager_is_registered_at_again_and_asked_again(
             assert leader.times_of(DisconnectJobMaster) == []
             assert leader.times_of(CancelSlotRequest) == []
             nursery.cancel_scope.cancel()
+
+
+async def test_a_request_that_is_not_answered_fails_as_such(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    """L16, C12, X006: a timeout is told as one, with the method that was called."""
+    async with (
+        started(**ALONE) as cluster,
+        resource_manager(cluster, {RequestSlot: SILENCE}) as leader,
+    ):
+        client, job = await opened(cluster)
+        await settled()
+        with pytest.raises(
+            NoResourceAvailable, match=r"resource_manager\.request_slot: no answer within 10 s"
+        ):
+            await client.call(AllocateSlot(job, R1, P))
+        assert trio.current_time() == 10.0
+        await settled()
+        assert len(leader.times_of(CancelSlotRequest)) == 1
 
 
 async def test_empty_beats_are_signs_of_life(autojump_clock: trio.abc.Clock) -> None:
