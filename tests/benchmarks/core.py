@@ -79,14 +79,11 @@ def requests_of(profiles: list[ResourceProfile], first: int = 0) -> list[SlotReq
     ]
 
 
-def grant_all(manager: SlotManager, effects: list[SlotManagerEffect], now: float) -> int:
+def grant_all(manager: SlotManager, effects: list[SlotManagerEffect], now: float) -> None:
     """Play the executors: every question is answered with a grant."""
-    grants = 0
     for effect in effects:
         if type(effect) is AskExecutorForSlot:
             manager.slot_granted(effect.slot_id, effect.instance_id, effect.allocation_id, now)
-            grants += 1
-    return grants
 
 
 def entries(profiles: list[ResourceProfile], prefix: str = "") -> list[Entry]:
@@ -104,13 +101,13 @@ def fill(family: str, count: int) -> float:
     """Grants per second of CPU time."""
     manager = manager_with(FAMILIES[family](count, 1))
     wanted = requests_of(FAMILIES[family](count, 2))
-    grants = 0
-    begin = time.process_time()
-    for request in wanted:
-        grants += grant_all(manager, manager.request_slot(request, 1.0)[1], 1.0)
-    spent = time.process_time() - begin
-    assert grants + manager.counts().requests == count
-    return grants / spent
+
+    def work() -> None:
+        for request in wanted:
+            grant_all(manager, manager.request_slot(request, 1.0)[1], 1.0)
+
+    spent = cpu_time(work)
+    return (count - manager.counts().requests) / spent
 
 
 def twin_fill(family: str, count: int) -> float:
@@ -119,10 +116,13 @@ def twin_fill(family: str, count: int) -> float:
     for slot in entries(FAMILIES[family](count, 1), "s"):
         twin.add(slot)
     wanted = entries(FAMILIES[family](count, 2))
-    begin = time.process_time()
-    for request in wanted:
-        twin.request(request)
-    return len(twin.allocated) / (time.process_time() - begin)
+
+    def work() -> None:
+        for request in wanted:
+            twin.request(request)
+
+    spent = cpu_time(work)
+    return len(twin.allocated) / spent
 
 
 # --- drain: B requests wait, slots arrive
@@ -134,11 +134,13 @@ def drain(family: str, waiting: int, slots: int) -> float:
     for request in requests_of(FAMILIES[family](waiting, 1)):
         manager.request_slot(request, 1.0)
     arriving = arrivals(FAMILIES[family](slots, 2))
-    grants = 0
-    begin = time.process_time()
-    for arrival in arriving:
-        grants += grant_all(manager, arrive(manager, arrival), 1.0)
-    return grants / (time.process_time() - begin)
+
+    def work() -> None:
+        for arrival in arriving:
+            grant_all(manager, arrive(manager, arrival), 1.0)
+
+    spent = cpu_time(work)
+    return (waiting - manager.counts().requests) / spent
 
 
 def twin_drain(family: str, waiting: int, slots: int) -> float:
@@ -147,10 +149,13 @@ def twin_drain(family: str, waiting: int, slots: int) -> float:
     for request in entries(FAMILIES[family](waiting, 1)):
         twin.request(request)
     arriving = entries(FAMILIES[family](slots, 2), "s")
-    begin = time.process_time()
-    for slot in arriving:
-        twin.add(slot)
-    return len(twin.allocated) / (time.process_time() - begin)
+
+    def work() -> None:
+        for slot in arriving:
+            twin.add(slot)
+
+    spent = cpu_time(work)
+    return len(twin.allocated) / spent
 
 
 # --- churn and blocked: slots are freed and serve whoever is next
