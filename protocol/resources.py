@@ -76,9 +76,12 @@ class ResourceProfile:
         return (
             self.cpu_cores >= requirement.cpu_cores
             and self.memory_mb >= requirement.memory_mb
-            and all(
-                self.extended.get(name, 0) >= amount
-                for name, amount in requirement.extended.items()
+            and (
+                not requirement.extended
+                or all(
+                    self.extended.get(name, 0) >= amount
+                    for name, amount in requirement.extended.items()
+                )
             )
         )
 
