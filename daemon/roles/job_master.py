@@ -253,6 +253,7 @@ class JobMaster:
     def suspend(self) -> None:
         """The term is over: fail what waits, free nothing (C17, X004)."""
         self._job.relay.on_end = _nobody
+        self._tasks.suspend()
         self._shell.interpret(self._pool.suspend(self._term.cause))
 
     def close(self, cause: str) -> int:

@@ -156,6 +156,17 @@ class JobTasks:
             elif stop.envelope is not None:
                 stop.envelope.reply.succeed(TaskCancelled(cancelled=False))
 
+    def suspend(self) -> None:
+        """The term is over, and with it the calls that submit: what was not told to a client goes.
+
+        Its client is told NotLeader, and no later leader could tell it more.
+        """
+        for task in [task for task in self._job.relay.tasks.values() if not task.announced]:
+            self._job.relay.withdraw(task.task_id)
+            executor = self._executors.get(task.resource_id)
+            if executor is not None:
+                executor.peer.start(CancelTaskOfExecutor(task.task_id))
+
     def ended(self, request_id: RequestId, now: float) -> None:
         """A task of the request ended."""
         if not self._job.relay.tasks_of(request_id):

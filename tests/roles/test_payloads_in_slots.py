@@ -1,5 +1,6 @@
 """Commands in slots: output, exit codes, cancel, and slots that go back only afterwards."""
 
+from contextlib import suppress
 from typing import TypeVar
 
 import attrs
@@ -8,7 +9,15 @@ import trio
 
 from daemon.payload.payload import PayloadSpecification
 from protocol.errors import NotLeader, UnknownRequest, UnknownTask
-from protocol.ids import RESOURCE_MANAGER, Component, RequestId, SlotId, TaskId, job_master
+from protocol.ids import (
+    RESOURCE_MANAGER,
+    Component,
+    RequestId,
+    ResourceId,
+    SlotId,
+    TaskId,
+    job_master,
+)
 from protocol.messages.calls import Request
 from protocol.messages.client import (
     AllocateSlot,
@@ -134,6 +143,34 @@ async def test_a_slot_released_right_after_a_change_of_leader_goes_back() -> Non
         await client.call(RevokeLeader(job_master(view.job_id)))
         assert (await led(client, ReleaseSlot(view.job_id, view.request_id))).released
         assert cluster.services.newsroom.state.tasks == {}
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_a_command_whose_leader_goes_while_it_is_submitted_is_not_half_there(
+    steps: int,
+) -> None:
+    """Promise 4, F45: it runs and is known, or its call fails and nothing of it stays."""
+    async with running(executor("te-1", P)) as cluster:
+        client = cluster.client()
+        job = await cluster.open_job(client)
+        await client.call(AllocateSlot(job, R1, P))
+        known: list[TaskId] = []
+
+        async def run() -> None:
+            with suppress(NotLeader):
+                known.append((await client.call(RunTask(job, R1, ["sleep", "1000"]))).task_id)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run)
+            for _ in range(steps):
+                await trio.lowlevel.checkpoint()
+            await client.call(RevokeLeader(job_master(job)))
+        with trio.fail_after(5):
+            assert (await led(client, ReleaseSlot(job, R1))).released
+            for task in known:
+                assert (await client.until(TaskFinished)).task_id == task
+            while cluster.host.executors[ResourceId("te-1")]._tasks._running:
+                await trio.lowlevel.checkpoint()
 
 
 async def test_a_command_submitted_right_after_a_change_of_leader_runs() -> None:
