@@ -46,8 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results: list[Result] = []
     for row in rows:
         pairs = chosen.pairs or (2 if chosen.quick else row.pairs)
-        results += suite.run(row, pairs)
-        print(f"{row.name}: {row.conditions}", file=sys.stderr)
+        measured = suite.run(row, pairs)
+        results += measured
+        for result in measured:
+            print(" | ".join(suite.line(result)), file=sys.stderr)
     print(", ".join(f"{key} {value}" for key, value in at.items()))
     print(suite.table(results))
     if chosen.json is not None:

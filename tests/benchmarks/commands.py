@@ -135,7 +135,7 @@ def job_up(tasks: int, count: int) -> Sequence[float]:
 def rows(quick: bool) -> list[Row]:
     """The rows of commands; ``quick`` with sizes that only show that they run."""
     few = 3 if quick else 100
-    some = 20 if quick else 1500
+    some = 20 if quick else 600
     return [
         *_run_one(few),
         *_run_cli(1 if quick else 5),
@@ -144,7 +144,7 @@ def rows(quick: bool) -> list[Row]:
         _run_rate("16 slots, scratch in /tmp", on_disk, 16, some),
         Row(
             "run-rate",
-            f"{short(100 if quick else 50_000)} x true or 60 s, 16 slots",
+            f"{short(100 if quick else 50_000)} x true or 40 s, 16 slots",
             (
                 Metric("commands", Goal(), "done"),
                 Metric("commands/s", Goal(at_least=780.0), "long"),

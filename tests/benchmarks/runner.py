@@ -30,7 +30,7 @@ class Runner:
             else:
                 self._allocate()
 
-    def run(self, slots: int, count: int, limit_s: float = 60.0) -> list[float]:
+    def run(self, slots: int, count: int, limit_s: float = 40.0) -> list[float]:
         """Run ``count`` commands, ``slots`` at a time; when each had ended.
 
         After ``limit_s`` no more are started.

@@ -110,10 +110,10 @@ def rows(quick: bool) -> list[Row]:
         _grant("slot in the job's pool", 20 if quick else 1000),
         _grant_of_new_job(5 if quick else 100),
         *(
-            _rate_row(clients, outstanding, 300 if quick else 6000)
+            _rate_row(clients, outstanding, 300 if quick else 5000)
             for clients, outstanding in (windows[-1:] if quick else windows)
         ),
-        _steady(2000 if quick else 1_000_000, 60.0),
+        _steady(2000 if quick else 1_000_000, 45.0),
     ]
 
 
