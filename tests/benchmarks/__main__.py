@@ -20,7 +20,7 @@ def all_rows(*, quick: bool) -> list[Row]:
     """The rows of every module of this folder that has some."""
     rows: list[Row] = []
     for module in sorted(module.name for module in pkgutil.iter_modules([str(FOLDER)])):
-        if module not in ("__main__", "suite"):
+        if module not in ("__main__", "suite") and not module.startswith("test_"):
             group = importlib.import_module(f"tests.benchmarks.{module}")
             make = getattr(group, "rows", None)
             rows += make(quick) if make is not None else []

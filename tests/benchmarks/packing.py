@@ -5,7 +5,7 @@ from functools import partial
 
 from daemon.core.effects import AskExecutorForSlot
 from protocol.resources import ResourceProfile
-from tests.benchmarks.core import manager_with, requests_of
+from tests.benchmarks.clusters import manager_with, requests_of
 from tests.benchmarks.suite import Goal, Metric, Row, short
 from tests.benchmarks.workloads import FAMILIES
 

@@ -89,6 +89,7 @@ class Result:
     anchors: list[float]
     anchor_name: str
     goal: Goal
+    pairs_needed: int = 1
 
     @property
     def ratios(self) -> list[float]:
@@ -112,6 +113,8 @@ class Result:
         """``ok``, ``missed``, ``-`` without a goal, or why there is none."""
         if self.goal == Goal():
             return "-"
+        if len(self.values) < self.pairs_needed:
+            return f"not judged: {len(self.values)} of {self.pairs_needed} pairs"
         if self.spread > 2.0:
             return f"not judged: spread {self.spread:.1f}x"
         return "ok" if self.goal.met(statistics.median(self.values), self.ratio) else "missed"
@@ -121,7 +124,7 @@ def run(row: Row, pairs: int) -> list[Result]:
     """Measure a row: A B A B ..."""
     values: list[list[float]] = [[] for _ in row.metrics]
     anchors: list[list[float]] = [[] for _ in row.metrics]
-    with _pinned() if row.pinned else _nothing():
+    with _collecting_seldom(), _pinned() if row.pinned else _nothing():
         for _ in range(pairs):
             _collect(values, row.measure)
             if row.anchor is not None:
@@ -135,6 +138,7 @@ def run(row: Row, pairs: int) -> list[Result]:
             anchors[number],
             row.anchor_name,
             metric.goal,
+            row.pairs,
         )
         for number, metric in enumerate(row.metrics)
     ]
@@ -146,6 +150,17 @@ def _collect(figures: list[list[float]], measure: MEASURE) -> None:
     numbers = [taken] if isinstance(taken, int | float) else taken
     for series, figure in zip(figures, numbers, strict=False):
         series.append(float(figure))
+
+
+@contextmanager
+def _collecting_seldom() -> Iterator[None]:
+    """As the daemon has Python do (``daemon.app``), for both sides of a pair."""
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @contextmanager
