@@ -126,7 +126,9 @@ class RequestQueue:
             return []
         details = {**error.data, "cause": error.data["type"]}
         del details["type"]
-        refusal = NoResourceAvailable(f"the ResourceManager refused: {error.message}", **details)
+        said = isinstance(error, NoResourceAvailable)  # then it is the whole reason
+        why = error.message if said else f"the ResourceManager refused: {error.message}"
+        refusal = NoResourceAvailable(why, **details)
         refusal.__cause__ = error
         return self.fail(pending, refusal)
 
