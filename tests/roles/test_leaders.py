@@ -3,8 +3,8 @@
 import pytest
 import trio
 
-from protocol.errors import NotLeader
-from protocol.ids import RESOURCE_MANAGER, JobId, RequestId, job_master
+from protocol.errors import NotLeader, UnknownRequest
+from protocol.ids import RESOURCE_MANAGER, JobId, RequestId, TaskId, job_master
 from protocol.messages.client import (
     AllocateSlot,
     CloseJob,
@@ -12,6 +12,7 @@ from protocol.messages.client import (
     ReleaseSlot,
     RevokeLeader,
     RunTask,
+    TaskFinished,
     TaskOutput,
 )
 from protocol.news import PoolCounts
@@ -150,6 +151,39 @@ async def test_many_revocations_never_grant_a_slot_twice(
             if view.state is SlotState.ALLOCATED
         ]
         assert set(held) <= set(allocated)
+
+
+@pytest.mark.parametrize("steps", range(0, 24, 2))
+async def test_a_command_that_was_refused_because_its_leader_left_holds_nothing_back(
+    steps: int,
+) -> None:
+    """Promise 4: at whatever moment of ``task.run`` the JobMaster goes, the slot can be used on."""
+    async with running(executor("te-1", P)) as cluster:
+        client = cluster.client()
+        job = await cluster.open_job(client)
+        await client.call(AllocateSlot(job, R1, P))
+        started: list[TaskId] = []
+
+        async def run() -> None:
+            while not started:
+                try:
+                    task = await client.call(RunTask(job, R1, ["true"]))
+                except (NotLeader, UnknownRequest):  # between two terms; its slot is not back yet
+                    await trio.lowlevel.checkpoint()
+                else:
+                    started.append(task.task_id)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run)
+            for _ in range(steps):
+                await trio.lowlevel.checkpoint()
+            await client.call(RevokeLeader(job_master(job)))
+        end = await client.until(TaskFinished)
+        assert (end.task_id, end.exit_code) == (started[0], 0)
+        while cluster.services.newsroom.state.jobs[job].pool != PoolCounts(allocated=1):
+            await cluster.services.newsroom.wait_for_news()
+        with trio.fail_after(20):
+            assert (await client.call(ReleaseSlot(job, R1))).released
 
 
 async def test_a_running_command_survives_both_leaders() -> None:
