@@ -15,7 +15,8 @@ def granted(
     If nobody wants that any more, the executor is told to free it and the slot stays out of use
     until it has (X214). If a report said something else meanwhile (D17), the answer is newer.
     """
-    back_off.granted(slot)
+    if slot.refusals or slot.executor.refusals:
+        back_off.granted(slot)
     state = slot.state
     if isinstance(state, PendingRequest) and state.request.allocation_id == allocation_id:
         ledger.fulfil(state, slot, now)

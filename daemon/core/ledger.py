@@ -56,7 +56,8 @@ class Ledger(SlotBooks):
     def register(self, request: SlotRequest, now: float) -> PendingRequest:
         """Note a request; ``place`` comes next."""
         allocation_id, job_id, profile = request.allocation_id, request.job_id, request.profile
-        pending = PendingRequest(request, profile, self.next_serial())
+        self._serial += 1
+        pending = PendingRequest(request, profile, self._serial)
         self.requests[allocation_id] = pending
         of_job = self.jobs.get(job_id)
         if of_job is None:

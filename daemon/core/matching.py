@@ -123,27 +123,6 @@ class Lanes(Generic[T]):
             key = self._keys[live.bit_length() - 1]
         return self._items[key & SERIALS]
 
-    def _in_blocks(self) -> Blocks[T]:
-        cores = sum(item.profile.cpu_cores for item in self._items.values())
-        memory = sum(item.profile.memory_mb for item in self._items.values())
-        blocks: Blocks[T] = Blocks(self._fits, self._sign, cores / memory if memory else 0.0)
-        for serial in sorted(self._items):
-            blocks.add(serial, self._items[serial].profile, self._items[serial])
-        return blocks
-
-    def _scan(self, asked: ResourceProfile) -> T | None:
-        """Look at the few lanes that are not empty: the profile may never be asked about again."""
-        if len(self._views) >= self.VIEWS:
-            self._views.clear()
-        self._views[asked] = None
-        best, live = NOBODY, self._filled
-        while live:
-            position = live.bit_length() - 1
-            live ^= 1 << position
-            if self._keys[position] < best and self._fits(self._lanes[position].profile, asked):
-                best = self._keys[position]
-        return self._items[best & SERIALS] if best != NOBODY else None
-
     def take(self, asked: ResourceProfile) -> T | None:
         """Take the first item out whose profile fits ``asked``; None when there is none."""
         item = self.first(asked)
@@ -166,6 +145,27 @@ class Lanes(Generic[T]):
     def fitting(self, asked: ResourceProfile) -> Iterator[Lane[T]]:
         """The lanes that are not empty and fit ``asked``."""
         return (lane for lane in self.filled() if self._fits(lane.profile, asked))
+
+    def _in_blocks(self) -> Blocks[T]:
+        cores = sum(item.profile.cpu_cores for item in self._items.values())
+        memory = sum(item.profile.memory_mb for item in self._items.values())
+        blocks: Blocks[T] = Blocks(self._fits, self._sign, cores / memory if memory else 0.0)
+        for serial in sorted(self._items):
+            blocks.add(serial, self._items[serial].profile, self._items[serial])
+        return blocks
+
+    def _scan(self, asked: ResourceProfile) -> T | None:
+        """Look at the few lanes that are not empty: the profile may never be asked about again."""
+        if len(self._views) >= self.VIEWS:
+            self._views.clear()
+        self._views[asked] = None
+        best, live = NOBODY, self._filled
+        while live:
+            position = live.bit_length() - 1
+            live ^= 1 << position
+            if self._keys[position] < best and self._fits(self._lanes[position].profile, asked):
+                best = self._keys[position]
+        return self._items[best & SERIALS] if best != NOBODY else None
 
     def _lane_of(self, profile: ResourceProfile) -> Lane[T]:
         lane = self._by_profile.get(profile)

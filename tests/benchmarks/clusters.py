@@ -67,7 +67,7 @@ def requests_of(profiles: list[ResourceProfile], first: int = 0) -> list[SlotReq
             JobId(f"{number % 100:032x}"),
             profile,
             "host:1",
-            1e5 + number,
+            1e4 + number * 1e-5,
         )
         for number, profile in enumerate(profiles, first)
     ]
