@@ -1,6 +1,5 @@
 """Text made safe for a terminal: a character that could move, hide or reorder shows its escape."""
 
-import re
 import unicodedata
 from typing import Any, cast
 
@@ -9,7 +8,6 @@ _ELLIPSIS = "..."
 _BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 """Characters that no category betrays although they draw nothing."""
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-_PLAIN = re.compile(r"[ -~]*")
 
 
 def clean(text: str, limit: int = LIMIT) -> str:
@@ -18,24 +16,22 @@ def clean(text: str, limit: int = LIMIT) -> str:
     C0, C1, DEL, bidirectional marks, zero width, surrogates, unassigned and private characters and
     line separators are shown as ``\x1b`` or ``\u202e``. Cleaning twice is cleaning once.
     """
-    if not _PLAIN.fullmatch(text):
+    if not (text.isascii() and text.isprintable()):
         text = "".join(map(_visible, text[:limit])) + text[limit:][:1]
     return text if len(text) <= limit else text[: limit - len(_ELLIPSIS)] + _ELLIPSIS
 
 
 def clean_deep(value: Any) -> Any:
     """A decoded JSON value with every string in it cleaned, the keys of objects included."""
-    match value:
-        case str():
-            return clean(value)
-        case dict():
-            members = cast("dict[str, Any]", value)
-            return {clean(key): clean_deep(member) for key, member in members.items()}
-        case list():
-            items = cast("list[object]", value)
-            return [clean_deep(item) for item in items]
-        case _:
-            return value
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value)
+        return {clean(key): clean_deep(member) for key, member in members.items()}
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        return [clean_deep(item) for item in items]
+    return value
 
 
 def _visible(character: str) -> str:

@@ -1,5 +1,6 @@
 """A cluster that is played, not run: news goes into a ClusterState and comes out as events."""
 
+import functools
 import random
 from collections.abc import Callable, Iterable
 
@@ -53,7 +54,7 @@ LARGE = ResourceProfile(4.0, 8192, {"gpu": 1})
 START = 1_700_000_000.0
 
 
-@attrs.define
+@attrs.define(slots=False)
 class ScriptedCluster:
     """Plays a cluster. ``at`` is its clock; ids come from ``rng``, so a seed repeats a history."""
 
@@ -242,6 +243,20 @@ class ScriptedCluster:
             choices.append(lambda: self.lose_executor(pick(list(state.executors))))
         choices.append(lambda: self._new_term(RESOURCE_MANAGER) if pick(range(10)) == 0 else None)
         pick(choices)()
+
+    def churn(self) -> None:
+        """A slot changes hands: cheap, however large the cluster is."""
+        slot = self.rng.choice(self._all_slots)
+        view = self.state.slots[slot]
+        if view.allocation_id is not None:
+            self.tell(SlotFreed(slot, view.allocation_id))
+        else:
+            job_id = self.rng.choice(list(self.state.jobs))
+            self.tell(SlotAllocated(slot, AllocationId(self.hex_id()), job_id))
+
+    @functools.cached_property
+    def _all_slots(self) -> list[SlotId]:
+        return list(self.state.slots)
 
     def _some_job(self) -> None:
         if len(self.state.jobs) < 6:

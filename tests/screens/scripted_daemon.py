@@ -162,11 +162,18 @@ async def _play(daemon: ScriptedDaemon, state_dir: Path, port: int, rate: float)
     async with daemon.serving(port) as address:
         daemon.write_access(state_dir)
         print(f"listening on {address}", flush=True)
+        large = len(cluster.state.slots) > 1_000
+        told = 0.0
+        began = loop.time()
         while True:
-            await asyncio.sleep(1 / rate if rate else 1)
+            await asyncio.sleep(0.01)
             cluster.at = loop.time() + offset
-            if rate:
-                cluster.step()
+            while told < (loop.time() - began) * rate:
+                told += 1
+                if large:
+                    cluster.churn()
+                else:
+                    cluster.step()
 
 
 def main() -> None:

@@ -219,7 +219,7 @@ def test_the_reasons_of_rows_in_sight_are_asked_for_two_a_second() -> None:
         cluster = busy_cluster()
         await stage.show(whole(cluster))
         await stage.press("4")
-        waiting = _pane(stage, "pending-table").keys[:8]
+        waiting = _pane(stage, "pending-table").listing.keys[:8]
         for second in range(1, 5):
             await stage.wait(1.0)
             assert stage.link.asked == [("explain", key) for key in waiting[: 2 * second]]

@@ -175,8 +175,8 @@ def test_the_tail_is_bounded_and_keeps_the_names_of_closed_jobs() -> None:
     cluster.close_job(cluster.open_job("etl"))
     store.apply(EventsCame(tuple(cluster.history[seen:]), 1.0))
     assert len(store.happenings) == EVENTS_KEPT
-    assert [h.job_name for h in store.happenings][-3:] == ["etl", "etl", "etl"]
-    numbers = [happening.number for happening in store.happenings]
+    assert [h.job_name for h in store.happenings.values()][-3:] == ["etl", "etl", "etl"]
+    numbers = list(store.happenings)
     assert numbers == list(range(numbers[0], numbers[0] + EVENTS_KEPT))
 
 
@@ -187,7 +187,7 @@ def test_a_second_snapshot_says_that_the_tail_has_a_hole() -> None:
     cluster.open_job("etl")
     for news in whole(cluster):
         store.apply(news)
-    assert [happening.note for happening in store.happenings] == [
+    assert [happening.note for happening in store.happenings.values()] == [
         "a new picture was taken; events in between are not listed"
     ]
     assert store.take_changes().everything

@@ -6,13 +6,14 @@ from protocol.ids import AllocationId
 from tests.screens.scripted_cluster import SMALL, ScriptedCluster, busy_cluster, large_cluster
 from tests.screens.stage import Stage, on_stage, whole
 from tui.dashboard.link.news import EventsCame
+from tui.dashboard.view.columns import columns_for
 from tui.dashboard.view.table import Table
 from tui.dashboard.view.tables.executors import EXECUTORS
 from tui.dashboard.view.tables.jobs import JOBS
 from tui.dashboard.view.tables.names import natural
 from tui.dashboard.view.tables.pending import PENDING
 from tui.dashboard.view.tables.slots import SLOTS
-from tui.dashboard.widgets.table import TablePane, columns_for
+from tui.dashboard.widgets.table import TablePane
 
 
 def waiting(number: int) -> tuple[ScriptedCluster, list[AllocationId]]:
@@ -38,7 +39,7 @@ def test_rows_stand_by_soonest_deadline() -> None:
         cluster, requests = waiting(3)
         sooner = cluster.ask(next(iter(cluster.state.jobs)), SMALL, 5.0)
         table = await pending_page(stage, cluster)
-        assert table.keys == [sooner, *requests]
+        assert table.listing.keys == [sooner, *requests]
         assert stage.lines()[5].startswith("!>")
 
     on_stage(play)
@@ -49,14 +50,14 @@ def test_the_cursor_stays_on_its_request_when_rows_above_vanish() -> None:
         cluster, requests = waiting(20)
         table = await pending_page(stage, cluster)
         await stage.press(*["down"] * 7)
-        assert table.cursor_key == requests[7]
+        assert table.listing.cursor_key == requests[7]
         line = next(i for i, line in enumerate(stage.lines()) if line.startswith((" >", "!>")))
         seen = len(cluster.history)
         for request in requests[:4]:
             cluster.fail(request)
         await stage.show(since(cluster, seen))
-        assert table.cursor_key == requests[7]
-        assert table.keys[table.cursor] == requests[7]
+        assert table.listing.cursor_key == requests[7]
+        assert table.listing.keys[table.listing.cursor] == requests[7]
         assert stage.lines()[line - 4].startswith(" >")
         assert requests[7][:8] in stage.lines()[line - 4]
 
@@ -68,12 +69,12 @@ def test_in_a_long_list_the_cursor_stays_on_its_line_too() -> None:
         cluster, requests = waiting(200)
         table = await pending_page(stage, cluster)
         await stage.press("pagedown", "pagedown", "up", "up")
-        key, on_screen = table.cursor_key, table.cursor - table.top
+        key, on_screen = table.listing.cursor_key, table.listing.cursor - table.top
         seen = len(cluster.history)
         for request in requests[:30]:
             cluster.fail(request)
         await stage.show(since(cluster, seen))
-        assert (table.cursor_key, table.cursor - table.top) == (key, on_screen)
+        assert (table.listing.cursor_key, table.listing.cursor - table.top) == (key, on_screen)
 
     on_stage(play)
 
@@ -84,10 +85,10 @@ def test_the_neighbour_takes_the_cursor_of_a_row_that_vanishes() -> None:
         table = await pending_page(stage, cluster)
         await stage.press("down", "down")
         await stage.show([EventsCame(cluster.fail(requests[2]), 0.0)])
-        assert table.cursor_key == requests[3]
+        assert table.listing.cursor_key == requests[3]
         await stage.press("G")
         await stage.show([EventsCame(cluster.fail(requests[4]), 0.0)])
-        assert table.cursor_key == requests[3]
+        assert table.listing.cursor_key == requests[3]
 
     on_stage(play)
 
@@ -100,15 +101,19 @@ def test_until_a_row_is_chosen_the_worst_stays_in_sight_and_under_the_cursor() -
             seen = len(cluster.history)
             sooner = cluster.ask(next(iter(cluster.state.jobs)), SMALL, timeout)
             await stage.show(since(cluster, seen))
-            assert (table.cursor_key, table.top) == (sooner, 0)
+            assert (table.listing.cursor_key, table.top) == (sooner, 0)
         await stage.press("down", "down", "down")
-        assert table.cursor_key == requests[0]
+        assert table.listing.cursor_key == requests[0]
         seen = len(cluster.history)
         soonest = cluster.ask(next(iter(cluster.state.jobs)), SMALL, 20.0)
         await stage.show(since(cluster, seen))
-        assert (table.cursor_key, table.keys[0], table.top) == (requests[0], soonest, 0)
+        assert (table.listing.cursor_key, table.listing.keys[0], table.top) == (
+            requests[0],
+            soonest,
+            0,
+        )
         await stage.press("g")
-        assert table.cursor_key == soonest
+        assert table.listing.cursor_key == soonest
 
     on_stage(play)
 
@@ -125,8 +130,8 @@ def test_a_table_without_the_focus_shows_its_beginning() -> None:
         cluster.ask(cluster.open_job("zz"))
         await stage.show(since(cluster, seen))
         await stage.wait(1.0)
-        assert (jobs.top, jobs.cursor) == (0, 0)
-        assert jobs.keys[0] == cluster.history[-1].news.job_id  # type: ignore[attr-defined]
+        assert (jobs.top, jobs.listing.cursor) == (0, 0)
+        assert jobs.listing.keys[0] == cluster.history[-1].news.job_id  # type: ignore[attr-defined]
 
     on_stage(play)
 
@@ -136,15 +141,15 @@ def test_sorting_keeps_the_cursor_on_its_key() -> None:
         await stage.show(whole(busy_cluster()))
         await stage.press("6", "down", "down")
         table = stage.app.query_one("#executors-table", TablePane)
-        key = table.cursor_key
+        key = table.listing.cursor_key
         orders = []
         for _ in range(4):
             await stage.press("s")
-            orders.append(list(table.keys))
-            assert table.keys[table.cursor] == key
+            orders.append(list(table.listing.keys))
+            assert table.listing.keys[table.listing.cursor] == key
         assert len({tuple(order) for order in orders}) > 1
         await stage.press("S")
-        assert table.keys[table.cursor] == key
+        assert table.listing.keys[table.listing.cursor] == key
         assert "▼" in stage.lines()[3]
 
     on_stage(play)
@@ -157,11 +162,11 @@ def test_a_click_on_a_title_sorts_and_a_click_on_a_row_selects() -> None:
         table = stage.app.query_one("#executors-table", TablePane)
         x = stage.lines()[4].index("free")
         await stage.pilot.click(table, offset=(x, 1))
-        assert table.keys[0] == "te-3"
+        assert table.listing.keys[0] == "te-3"
         await stage.pilot.click(table, offset=(x, 1))
-        assert table.keys[-1] == "te-3"
+        assert table.listing.keys[-1] == "te-3"
         await stage.pilot.click(table, offset=(5, 3))
-        assert table.cursor == 1
+        assert table.listing.cursor == 1
 
     on_stage(play)
 
@@ -171,7 +176,7 @@ def test_the_wheel_scrolls_without_moving_the_cursor() -> None:
         cluster, requests = waiting(200)
         table = await pending_page(stage, cluster)
         table.scroll_lines(3)
-        assert (table.top, table.cursor_key) == (3, requests[0])
+        assert (table.top, table.listing.cursor_key) == (3, requests[0])
         table.scroll_lines(1_000)
         await stage.settle()
         assert table.top == 200 - table.room
@@ -189,10 +194,10 @@ def test_ends_are_where_they_should_be(rows: int) -> None:
         table = await pending_page(stage, cluster)
         assert table.room == 34
         await stage.press("G", "down", "pagedown")
-        assert table.cursor_key == (requests[-1] if rows else None)
+        assert table.listing.cursor_key == (requests[-1] if rows else None)
         assert table.top == max(0, rows - 34)
         await stage.press("g", "up", "pageup")
-        assert table.cursor_key == (requests[0] if rows else None)
+        assert table.listing.cursor_key == (requests[0] if rows else None)
         assert table.top == 0
 
     on_stage(play)
@@ -257,9 +262,9 @@ def test_an_order_that_a_change_of_cells_asks_for_is_made_once_a_second() -> Non
         seen = len(cluster.history)
         cluster.ask(jobs[1])
         await stage.show(since(cluster, seen))
-        assert table.keys == jobs, "nothing moves under the finger"
+        assert table.listing.keys == jobs, "nothing moves under the finger"
         await stage.wait(1.0)
-        assert table.keys == [jobs[1], jobs[0]]
+        assert table.listing.keys == [jobs[1], jobs[0]]
 
     on_stage(play)
 
@@ -269,10 +274,10 @@ def test_ten_thousand_slots_are_listed_and_only_the_sight_is_drawn() -> None:
         await stage.show(whole(large_cluster(625, 16, 10)))
         await stage.press("3")
         table = stage.app.query_one("#slots-table", TablePane)
-        assert len(table.keys) == 10_000
+        assert len(table.listing.keys) == 10_000
         assert table.lines_drawn < 200
         await stage.press("G")
-        assert table.cursor_key == "te-0624_15"
+        assert table.listing.cursor_key == "te-0624_15"
         assert "te-0624_15" in stage.text()
 
     on_stage(play)
@@ -296,9 +301,9 @@ def test_events_follow_the_newest_until_a_person_looks_back() -> None:
         cluster.add_executor("te-60", 0)
         await stage.show(since(cluster, seen))
         assert "te-60 on" not in stage.text()
-        assert not table.following
+        assert not table.listing.following
         await stage.press("end")
-        assert table.following
+        assert table.listing.following
         assert "te-60 on" in stage.lines()[-2]
 
     on_stage(play)

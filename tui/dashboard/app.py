@@ -188,7 +188,7 @@ class SlotTop(App[None]):
         """Sort the table that has the focus, or the first one, by its next column."""
         table = self.page.table_to_filter()
         if table is not None:
-            table.action_sort(1)
+            table.action_sort()
 
     def _page_is_shown(self) -> None:
         self._show_top()

@@ -16,6 +16,8 @@ from tui.dashboard.link.news import LinkChanged, LinkNews, LinkState, LinkStatus
 from tui.dashboard.link.session import Session
 
 CHUNK = 1 << 16
+BATCH_S = 0.02
+"""Small pieces are gathered for so long."""
 DIAL_TIMEOUT_S = 5.0
 SEND_TIMEOUT_S = 10.0
 BACK_OFF_MIN_S = 0.25
@@ -129,7 +131,9 @@ class Dialler:
             self._send()
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 await writer.drain()
-            await asyncio.sleep(0)  # a stream that is always full must not starve the screen
+            # A stream that is always full must not starve the screen; a thin one comes in batches.
+            full = data is None or len(data) >= CHUNK // 2
+            await asyncio.sleep(0 if full else BATCH_S)
 
     async def _read(self, reader: asyncio.StreamReader, wait: float) -> bytes | None:
         try:

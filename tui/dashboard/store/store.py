@@ -80,9 +80,10 @@ class Store:
     """How many commands run in a slot; no entry for none."""
     explanations: dict[AllocationId, Explained] = attrs.field(factory=dict[AllocationId, Explained])
     earlier_terms: dict[Component, Term] = attrs.field(factory=dict[Component, Term])
-    happenings: collections.deque[Happening] = attrs.field(
-        factory=lambda: collections.deque[Happening](maxlen=EVENTS_KEPT)
+    happenings: collections.OrderedDict[int, Happening] = attrs.field(
+        factory=collections.OrderedDict[int, Happening]
     )
+    """The last events by number, oldest first."""
     events_seen: int = 0
     changes: Changes = attrs.field(factory=Changes.all)
     _numbered: int = 0
@@ -177,7 +178,9 @@ class Store:
         return self._numbered
 
     def _append(self, happening: Happening) -> None:
-        self.happenings.append(happening)
+        self.happenings[happening.number] = happening
+        if len(self.happenings) > EVENTS_KEPT:
+            self.happenings.popitem(last=False)
         self.changes.touch(Kind.EVENTS, happening.number, came_or_went=True)
 
     def _seen(self, kind: Kind, key: Hashable, old: Any, new: Any) -> None:

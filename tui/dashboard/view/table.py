@@ -65,6 +65,8 @@ class Table:
     summary: Callable[[Look], str] = lambda look: ""
     depends: frozenset[Kind] = frozenset()
     ticks: bool = True
+    steady: bool = False
+    """Whether ``order`` depends on nothing that changes while a row is there."""
     tail: bool = False
     """Newest last, and the newest is what is shown."""
 

@@ -27,7 +27,7 @@ class FilterLine(Input):
     def open_for(self, table: TablePane) -> None:
         """Take keys, and filter ``table``."""
         self._table = None
-        self.value = table.filter
+        self.value = table.listing.filter
         self._table = table
         self.add_class("-open")
         self.focus()

@@ -43,7 +43,13 @@ class Pane(Widget, can_focus=True):
         self.top = 0
         """The first body line that is shown."""
         self.lines_drawn = 0
-        self._pictures: dict[int, tuple[Picture | None, Strip]] = {}
+        self.width = 0
+        self.height = 0
+        """The size, noted when it changes: Textual computes it anew at each look."""
+        self._drawn: dict[int, tuple[Picture | None, Strip]] = {}
+        self._next: dict[int, Picture | None] = {}
+        """Pictures that are to be drawn at the next occasion."""
+        self._base: Style | None = None
 
     # What a subclass says.
 
@@ -63,8 +69,8 @@ class Pane(Widget, can_focus=True):
         """All that body line ``index`` shows."""
         raise NotImplementedError
 
-    def draw_body(self, picture: Picture, base: Style) -> Strip:
-        """The strip of a body line's picture."""
+    def draw_body(self, picture: Picture, base: Style, *, old: bool) -> Strip:
+        """The strip of a body line's picture; grey when it is ``old``."""
         raise NotImplementedError
 
     def rearrange(self, changes: Changes) -> None:
@@ -84,7 +90,7 @@ class Pane(Widget, can_focus=True):
     @property
     def room(self) -> int:
         """How many body lines are seen at once."""
-        return max(0, self.size.height - self.head)
+        return max(0, self.height - self.head)
 
     def flush(self, changes: Changes) -> None:
         """Show what changed."""
@@ -94,48 +100,43 @@ class Pane(Widget, can_focus=True):
 
     def repaint(self) -> None:
         """Draw the lines whose picture changed; one region each."""
-        if not self.is_attached or not self.size.width:
-            return
         self.top = max(0, min(self.top, self.body_lines() - self.room))
-        self._repaint(range(self.size.height))
+        self._repaint(range(self.height))
 
     def repaint_lines(self, indexes: Iterable[int]) -> None:
-        """Draw these body lines if they are seen and their picture changed."""
+        """Draw the title and these body lines, if they are seen and their picture changed."""
         ys = (index - self.top + self.head for index in indexes)
-        self._repaint([y for y in ys if self.head <= y < self.size.height])
+        self._repaint([0, *(y for y in ys if self.head <= y < self.height)])
 
     def repaint_title(self) -> None:
         """Draw the title if its words changed."""
-        self._repaint(range(min(1, self.size.height)))
+        self._repaint([0])
 
-    def _repaint(self, ys: Iterable[int]) -> None:
-        changed = [
-            Region(0, y, self.size.width, 1)
-            for y in ys
-            if y not in self._pictures or self._picture(y) != self._pictures[y][0]
-        ]
-        if changed and self.is_attached:
-            self.refresh(*changed)
+    def scroll_lines(self, by: int) -> None:
+        """Move what is seen ``by`` lines down."""
+        self.top += by
+        self.repaint()
 
     def render_line(self, y: int) -> Strip:
         """Line ``y`` of what is seen."""
-        picture = self._picture(y)
-        known = self._pictures.get(y)
+        picture = self._next.pop(y) if y in self._next else self._picture(y)
+        known = self._drawn.get(y)
         if known is not None and known[0] == picture:
             return known[1]
         self.lines_drawn += 1
         strip = self._draw(y, picture)
-        self._pictures[y] = (picture, strip)
+        self._drawn[y] = (picture, strip)
         return strip
 
     def notify_style_update(self) -> None:
         """Forget what was drawn: colours may have changed."""
-        self._pictures.clear()
+        self._forget()
         super().notify_style_update()
 
     def on_resize(self, event: events.Resize) -> None:
         """Forget what was drawn: widths have changed."""
-        self._pictures.clear()
+        self.width, self.height = self.size
+        self._forget()
         self.rearrange(Changes.all())
         self.follow_cursor()
         self.repaint()
@@ -158,27 +159,45 @@ class Pane(Widget, can_focus=True):
         event.stop()
         self.scroll_lines(-3)
 
-    def scroll_lines(self, by: int) -> None:
-        """Move what is seen ``by`` lines down."""
-        self.top += by
-        self.repaint()
+    def _forget(self) -> None:
+        self._drawn.clear()
+        self._next.clear()
+        self._base = None
+
+    def _repaint(self, ys: Iterable[int]) -> None:
+        if not (self.width and self.height and self.is_attached):
+            return
+        changed: list[Region] = []
+        for y in ys:
+            picture = self._picture(y)
+            if y not in self._drawn or picture != self._drawn[y][0]:
+                self._next[y] = picture
+                changed.append(Region(0, y, self.width, 1))
+            else:
+                self._next.pop(y, None)
+        if changed:
+            self.refresh(*changed)
 
     def _picture(self, y: int) -> Picture | None:
         old = self.board.old
         if y == 0:
-            return (self.title(), self.has_focus, old)
+            return (self.title(), old, self.has_focus)
         if y < self.head:
             return (tuple(self.head_phrase(y)), old)
         index = self.top + y - self.head
         return (self.body_picture(index), old) if index < self.body_lines() else None
 
     def _draw(self, y: int, picture: Picture | None) -> Strip:
-        base, width, glyphs = self.rich_style, self.size.width, self.board.glyphs
-        if y == 0:
-            text = rule(*self.title(), width, glyphs.rule, glyphs.more)
-            return draw([(text, Role.TITLE if self.has_focus else Role.DIM)], width, base)
-        if y < self.head:
-            return draw(self.head_phrase(y), width, base, old=self.board.old)
+        """The strip of a picture; of nothing else, so that equal pictures look equal."""
+        if self._base is None:
+            self._base = self.rich_style
+        base, width, glyphs = self._base, self.width, self.board.glyphs
         if picture is None:
             return draw([], width, base)
-        return self.draw_body(picture[0], base)
+        if y == 0:
+            left, right = picture[0]
+            text = rule(left, right, width, glyphs.rule, glyphs.more)
+            return draw([(text, Role.TITLE if picture[2] else Role.DIM)], width, base)
+        if y < self.head:
+            return draw(picture[0], width, base, old=picture[1])
+        return self.draw_body(picture[0], base, old=picture[1])

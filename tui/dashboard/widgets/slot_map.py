@@ -64,9 +64,9 @@ class SlotMap(Pane):
         cells = tuple((run.x, self._label(run), *map(self._cell, run.keys)) for run in line)
         return (cells, cursor, self.has_focus if cursor is not None else None)
 
-    def draw_body(self, picture: Picture, base: Style) -> Strip:
+    def draw_body(self, picture: Picture, base: Style, *, old: bool) -> Strip:
         """The line: runs of equal style are one segment."""
-        width, old = self.size.width, self.board.old
+        width = self.width
         if isinstance(picture[0], str):
             text = fit(f"  {picture[0]}", width, self.board.glyphs.more)
             return Strip([Segment(text, base + style_of(Role.DIM, old=old))])
@@ -89,7 +89,7 @@ class SlotMap(Pane):
         cluster = self.board.store.cluster
         tiles = slots_by_executor(cluster.executors, cluster.slots)
         self._first_slots = {name: slots[0] for name, slots in tiles.items() if slots}
-        self.grid = arrange(tiles, self.size.width, self.room, self._by_slot)
+        self.grid = arrange(tiles, self.width, self.room, self._by_slot)
         if self.cursor_key not in self.grid.place:
             self.cursor_key = next(iter(self.grid.place), None)
 
@@ -107,7 +107,6 @@ class SlotMap(Pane):
             self.repaint()
         else:
             self.repaint_lines(self._lines_of(changes))
-            self.repaint_title()
 
     def tick(self) -> None:
         """A second has passed: the cursor's slot grew older."""
@@ -155,7 +154,7 @@ class SlotMap(Pane):
         """Between a cell for each slot and a cell for each executor."""
         self._by_slot = not self.grid.by_slot
         before = self.cursor_key
-        self._pictures.clear()
+        self._forget()
         self.rearrange(Changes.all())
         if before is not None and not self.grid.by_slot:
             self.cursor_key = executor_of(SlotId(before))

@@ -1,34 +1,12 @@
 """The tail of events, each in one sentence; newest last."""
 
-from collections.abc import Iterator, Mapping
-
 from protocol.news import News
 from tui.dashboard.store.changes import Kind
-from tui.dashboard.store.store import Happening, Store
+from tui.dashboard.store.store import Happening
 from tui.dashboard.view import words
 from tui.dashboard.view.phrase import Role
 from tui.dashboard.view.sentences import is_bad, sentence, type_of
 from tui.dashboard.view.table import Cell, Column, Look, Table
-
-
-class _Numbered(Mapping[int, Happening]):
-    """The happenings by number, without copying them; numbers follow one another."""
-
-    def __init__(self, store: Store) -> None:
-        self._happenings = store.happenings
-        self._first = store.happenings[0].number if store.happenings else 0
-
-    def __getitem__(self, number: int) -> Happening:
-        index = number - self._first
-        if not 0 <= index < len(self._happenings):
-            raise KeyError(number)
-        return self._happenings[index]
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self._first, self._first + len(self._happenings)))
-
-    def __len__(self) -> int:
-        return len(self._happenings)
 
 
 def _news(happening: Happening) -> News | None:
@@ -57,7 +35,7 @@ def _text(look: Look, happening: Happening) -> Cell:
 EVENTS = Table(
     "events",
     Kind.EVENTS,
-    _Numbered,
+    lambda store: store.happenings,
     (
         Column(
             "time", 12, lambda _, h: Cell(words.clock(h.at), Role.DIM), lambda _, h: h.number, 8
@@ -69,5 +47,6 @@ EVENTS = Table(
     "No event since this picture was taken.",
     _severity,
     ticks=False,
+    steady=True,
     tail=True,
 )

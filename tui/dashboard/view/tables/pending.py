@@ -102,4 +102,5 @@ PENDING = Table(
     _severity,
     _summary,
     depends=frozenset({Kind.JOBS}),
+    steady=True,
 )

@@ -86,4 +86,5 @@ SLOTS = Table(
     _severity,
     _summary,
     depends=frozenset({Kind.JOBS, Kind.EXECUTORS}),
+    steady=True,
 )
