@@ -167,15 +167,6 @@ class JobTasks:
             if executor is not None:
                 executor.peer.start(CancelTaskOfExecutor(task.task_id))
 
-    def suspend(self) -> None:
-        """The term is over: a submission that is not answered yet is refused, so it must not run."""
-        relay = self._job.relay
-        for task in [task for task in relay.tasks.values() if not task.announced]:
-            relay.withdraw(task.task_id)
-            executor = self._executors.get(task.resource_id)
-            if executor is not None:
-                executor.peer.start(CancelTaskOfExecutor(task.task_id, grace=None))
-
     def ended(self, request_id: RequestId, now: float) -> None:
         """A task of the request ended."""
         if not self._job.relay.tasks_of(request_id):
