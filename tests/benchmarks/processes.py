@@ -7,6 +7,7 @@ import atexit
 import functools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -74,8 +75,13 @@ def end(process: "subprocess.Popen[str]") -> None:
 
 
 def directory() -> Path:
-    """A directory that is removed at the end of the run."""
-    return Path(_open.enter_context(tempfile.TemporaryDirectory(prefix="slotd-bench-")))
+    """A directory that is removed at the end of the run, after the processes that use it ended.
+
+    A TemporaryDirectory would remove itself earlier: when the interpreter ends, it comes first.
+    """
+    made = tempfile.mkdtemp(prefix="slotd-bench-")
+    _open.callback(shutil.rmtree, made)
+    return Path(made)
 
 
 def at_end(callback: Callable[[], object]) -> None:
