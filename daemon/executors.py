@@ -10,7 +10,7 @@ from daemon.high_availability.elections import LeaderElection
 from daemon.payload.environment import base_environment
 from daemon.payload.preparation import Preparation
 from daemon.payload.shares import divide
-from daemon.roles.task_executor import ExecutorSpecification
+from daemon.roles.task_executor.task_executor import ExecutorSpecification
 from daemon.settings import Settings
 from protocol.ids import ResourceId, job_master
 from protocol.messages.task_executor import SubmitTask

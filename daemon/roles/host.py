@@ -6,14 +6,14 @@ import attrs
 import trio
 
 from daemon.roles.cluster_desk import ClusterDesk
-from daemon.roles.dispatcher import Dispatcher
-from daemon.roles.job_finder import Dial
+from daemon.roles.job_master.dispatcher import Dispatcher
 from daemon.roles.peer_book import PeerBook
-from daemon.roles.resource_manager_seat import ResourceManagerSeat
+from daemon.roles.resource_manager.resource_manager_seat import ResourceManagerSeat
 from daemon.roles.services import Services
 from daemon.roles.supervision import supervise
 from daemon.roles.switchboard import Switchboard
-from daemon.roles.task_executor import ExecutorSpecification, TaskExecutor
+from daemon.roles.task_executor.job_finder import Dial
+from daemon.roles.task_executor.task_executor import ExecutorSpecification, TaskExecutor
 from protocol.ids import ResourceId
 
 

@@ -5,10 +5,10 @@ from typing import Any, Protocol
 
 import attrs
 
-from daemon.roles.dispatcher import Dispatcher
-from daemon.roles.job import Job
+from daemon.roles.job_master.dispatcher import Dispatcher
+from daemon.roles.job_master.job import Job
 from daemon.roles.mailbox import Mailbox
-from daemon.roles.resource_manager_seat import ResourceManagerSeat
+from daemon.roles.resource_manager.resource_manager_seat import ResourceManagerSeat
 from daemon.wire.peers import Caller, Reply, Withdraw
 from protocol.errors import LeaderIdMismatch, MethodNotFound, NotLeader, SlotdError, UnknownTask
 from protocol.ids import JobId

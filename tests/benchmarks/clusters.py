@@ -3,7 +3,7 @@
 import attrs
 
 from daemon.core.effects import AskExecutorForSlot, SlotManagerEffect
-from daemon.core.slot_manager import (
+from daemon.core.resource_manager.slot_manager import (
     ExecutorRegistration,
     SlotManager,
     SlotManagerSettings,

@@ -6,7 +6,7 @@ requests and the reports is not counted.
 
 import itertools
 
-from daemon.core.slot_manager import SlotRequest
+from daemon.core.resource_manager.slot_manager import SlotRequest
 from tests.benchmarks.clusters import (
     Busy,
     arrivals,

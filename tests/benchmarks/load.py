@@ -62,25 +62,15 @@ class Client:
 
 @attrs.frozen
 class Rate:
-    """``progress``: at which second how many were granted."""
+    """So many grants in so many seconds."""
 
     grants: int
     seconds: float
-    progress: list[tuple[float, int]]
 
     @property
     def per_s(self) -> float:
         """Grants per second."""
         return self.grants / self.seconds
-
-    @property
-    def last_over_first(self) -> float:
-        """The rate of the last tenth over that of the first."""
-        early, few = next(at for at in self.progress if at[1] >= self.grants * 0.1)
-        late, most = next(at for at in self.progress if at[1] >= self.grants * 0.9)
-        if most == self.grants:
-            return 1.0  # so few that they came at once
-        return (self.grants - most) / (self.seconds - late) / (few / early)
 
 
 def keep_asking(
@@ -90,8 +80,6 @@ def keep_asking(
 
     After ``limit_s`` it ends with what was granted until then.
     """
-    progress: list[tuple[float, int]] = [(0.0, 0)]
-    step = max(1, count // 1000)
     done, asked = 0, min(outstanding, count)
     begin = time.perf_counter()
     with selectors.DefaultSelector() as selector:
@@ -106,13 +94,9 @@ def keep_asking(
                 more = min(len(granted), count - asked)
                 asked += more
                 client.socket.sendall(client.give_back(granted) + client.ask(more))
-            now = time.perf_counter() - begin
-            if done >= progress[-1][1] + step:
-                progress.append((now, done))
-            if now > limit_s:
+            if time.perf_counter() - begin > limit_s:
                 count = asked
-    seconds = time.perf_counter() - begin
-    return Rate(done, seconds, [*progress, (seconds, done)])
+    return Rate(done, time.perf_counter() - begin)
 
 
 def latencies(client: Client, count: int) -> list[float]:

@@ -7,7 +7,7 @@ of them is open at once. Making the pool, the requests and the offers is not cou
 import itertools
 import time
 
-from daemon.core.slot_pool import PoolRequest, SlotPool, SlotPoolSettings
+from daemon.core.job_master.slot_pool import PoolRequest, SlotPool, SlotPoolSettings
 from protocol.ids import AllocationId, JobId, RequestId, ResourceId
 from protocol.messages.values import SlotOffer
 from protocol.resources import ResourceProfile

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from daemon.core.slot_pool import Holding, SlotPool, SlotPoolSettings
+from daemon.core.job_master.slot_pool import Holding, SlotPool, SlotPoolSettings
 from protocol.ids import JobId, RequestId
 from tests.decisions.pool_words import NewPool, counted_ids
 

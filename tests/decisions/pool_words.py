@@ -16,7 +16,7 @@ from daemon.core.effects import (
     GrantRequest,
     SlotPoolEffect,
 )
-from daemon.core.slot_pool import Holding, PoolRequest, SlotPool, SlotPoolSettings
+from daemon.core.job_master.slot_pool import Holding, PoolRequest, SlotPool, SlotPoolSettings
 from protocol.errors import SlotdError
 from protocol.ids import AllocationId, RequestId, ResourceId, slot_id
 from protocol.messages.values import GrantedSlot, Locality, Location, SlotOffer

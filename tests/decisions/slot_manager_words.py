@@ -9,8 +9,8 @@ from daemon.core.effects import (
     SlotManagerEffect,
     TellJobAllocationFailed,
 )
-from daemon.core.inventory import Allocated, PendingRequest, Slot, Withdrawn
-from daemon.core.slot_manager import (
+from daemon.core.resource_manager.inventory import Allocated, PendingRequest, Slot, Withdrawn
+from daemon.core.resource_manager.slot_manager import (
     ExecutorRegistration,
     RequestExplanation,
     SlotManager,

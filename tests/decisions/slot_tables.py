@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from daemon.core.effects import OfferSlotsToJob, SlotTableEffect
-from daemon.core.slot_table import SlotTable, SlotTableSettings
+from daemon.core.task_executor.slot_table import SlotTable, SlotTableSettings
 from protocol.ids import AllocationId, JobId, LeaderId, ResourceId, SlotId, TaskId, slot_id
 from protocol.messages.values import HeldSlot, SlotOffer
 from protocol.resources import ResourceProfile

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from daemon.core.job_leader_ids import DropJobMaster, JobLeaderIds, JobTimedOut
+from daemon.core.resource_manager.job_leader_ids import DropJobMaster, JobLeaderIds, JobTimedOut
 from protocol.errors import LeaderIdMismatch, UnknownJob
 from protocol.ids import JobId, LeaderId
 

@@ -10,7 +10,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from daemon.core.job_leaders import (
+from daemon.core.task_executor.job_leaders import (
     ConnectToJob,
     DisconnectFromJob,
     JobLeaderWatch,

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.core.lane import Lane
-from daemon.core.matching import Lanes
-from daemon.core.placement import PLACEMENTS, placement_called
-from daemon.core.slot_manager import SlotManagerSettings
+from daemon.core.resource_manager.lane import Lane
+from daemon.core.resource_manager.matching import Lanes
+from daemon.core.resource_manager.placement import PLACEMENTS, placement_called
+from daemon.core.resource_manager.slot_manager import SlotManagerSettings
 from protocol.resources import UNKNOWN, ResourceProfile
 from tests.decisions.slot_manager_words import B, Cluster, P, appeared, asked
 

@@ -3,7 +3,7 @@
 import pytest
 
 from daemon.core.effects import FreeSlotAtInstance
-from daemon.core.slot_manager import SlotManagerSettings
+from daemon.core.resource_manager.slot_manager import SlotManagerSettings
 from protocol.errors import SlotRequestTimeout
 from protocol.ids import AllocationId, InstanceId
 from tests.decisions.slot_manager_words import (

@@ -2,7 +2,11 @@
 
 import pytest
 
-from daemon.core.slot_manager import SlotManager, SlotManagerCounts, SlotManagerSettings
+from daemon.core.resource_manager.slot_manager import (
+    SlotManager,
+    SlotManagerCounts,
+    SlotManagerSettings,
+)
 from protocol.errors import SlotAllocationFailed, UnknownTaskExecutor
 from protocol.ids import InstanceId, ResourceId
 from tests.decisions.slot_manager_words import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemon.core.slot_manager import (
+from daemon.core.resource_manager.slot_manager import (
     RequestExplanation,
     SlotManagerSettings,
     WorkerSpecification,

@@ -3,7 +3,7 @@
 import attrs
 import pytest
 
-from daemon.core.slot_manager import (
+from daemon.core.resource_manager.slot_manager import (
     SlotManagerCounts,
     SlotManagerSettings,
     WorkerSpecification,

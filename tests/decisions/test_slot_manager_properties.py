@@ -19,7 +19,7 @@ from daemon.core.effects import (
     SlotManagerEffect,
     TellJobAllocationFailed,
 )
-from daemon.core.slot_manager import (
+from daemon.core.resource_manager.slot_manager import (
     ExecutorRegistration,
     SlotManagerSettings,
     SlotRequest,

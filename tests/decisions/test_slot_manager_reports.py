@@ -3,7 +3,7 @@
 import pytest
 
 from daemon.core.effects import FreeSlotAtInstance
-from daemon.core.slot_manager import SlotManagerCounts
+from daemon.core.resource_manager.slot_manager import SlotManagerCounts
 from protocol.errors import InvalidParams, SlotAllocationFailed
 from protocol.ids import AllocationId, InstanceId
 from protocol.messages.values import SlotStatus

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from daemon.core.effects import AskExecutorForSlot, FreeSlotAtInstance
-from daemon.core.slot_manager import SlotManagerCounts
+from daemon.core.resource_manager.slot_manager import SlotManagerCounts
 from protocol.errors import SlotAllocationFailed, SlotRequestTimeout
 from protocol.ids import AllocationId, InstanceId
 from protocol.news import RequestFailed

@@ -4,7 +4,7 @@ import attrs
 import pytest
 
 from daemon.core.effects import AskExecutorForRelease, ReleaseExecutor, StartExecutor
-from daemon.core.slot_manager import SlotManagerSettings, WorkerSpecification
+from daemon.core.resource_manager.slot_manager import SlotManagerSettings, WorkerSpecification
 from protocol.errors import NoResourceAvailable
 from protocol.ids import InstanceId
 from protocol.news import ResourceRequested

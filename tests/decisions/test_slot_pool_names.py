@@ -1,6 +1,6 @@
 """A request is found by the allocation that it has or asked for."""
 
-from daemon.core.slot_pool import SlotPoolSettings
+from daemon.core.job_master.slot_pool import SlotPoolSettings
 from tests.decisions.pool_words import TE1, NewPool, a, holding, offer, r, register, request
 
 

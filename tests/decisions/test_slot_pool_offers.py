@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemon.core.slot_pool import SlotPool
+from daemon.core.job_master.slot_pool import SlotPool
 from protocol.errors import NoResourceAvailable, RequestCancelled, UnknownTaskExecutor
 from protocol.messages.values import HeldSlot
 from protocol.news import PoolCounts

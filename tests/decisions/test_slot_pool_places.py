@@ -2,10 +2,10 @@
 
 import pytest
 
-from daemon.core.pool_available import AvailableSlots
-from daemon.core.pool_places import PoolSlot, preference_of
-from daemon.core.pool_slots import PoolSlots
-from daemon.core.slot_pool import SlotPool
+from daemon.core.job_master.pool_available import AvailableSlots
+from daemon.core.job_master.pool_places import PoolSlot, preference_of
+from daemon.core.job_master.pool_slots import PoolSlots
+from daemon.core.job_master.slot_pool import SlotPool
 from protocol.ids import AllocationId, RequestId, ResourceId
 from protocol.messages.values import Locality, Location
 from protocol.resources import UNKNOWN, ResourceProfile

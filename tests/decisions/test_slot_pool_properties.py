@@ -26,7 +26,7 @@ from daemon.core.effects import (
     GrantRequest,
     SlotPoolEffect,
 )
-from daemon.core.slot_pool import PoolRequest, SlotPool, SlotPoolSettings
+from daemon.core.job_master.slot_pool import PoolRequest, SlotPool, SlotPoolSettings
 from protocol.errors import NoResourceAvailable, PeerGone, SlotAllocationFailed, UnknownTaskExecutor
 from protocol.ids import AllocationId, JobId, RequestId, ResourceId
 from protocol.messages.values import Locality, Location, SlotOffer

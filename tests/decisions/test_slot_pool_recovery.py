@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from daemon.core.slot_pool import SlotPool, SlotPoolSettings
+from daemon.core.job_master.slot_pool import SlotPool, SlotPoolSettings
 from protocol.errors import (
     NoResourceAvailable,
     NotLeader,

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from daemon.core.slot_pool import SlotPool
+from daemon.core.job_master.slot_pool import SlotPool
 from protocol.errors import (
     InternalError,
     LeaderIdMismatch,

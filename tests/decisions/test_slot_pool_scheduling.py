@@ -3,7 +3,7 @@
 import random
 
 from daemon.core.effects import GrantRequest
-from daemon.core.slot_pool import SlotPool
+from daemon.core.job_master.slot_pool import SlotPool
 from protocol.errors import NoResourceAvailable
 from protocol.ids import ResourceId
 from protocol.news import PoolCounts

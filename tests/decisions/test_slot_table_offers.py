@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from daemon.core.effects import StopTask, TellJobSlotFailed, TellSlotAvailable, UnwatchJob
-from daemon.core.slot_states import FREE, Active, Allocated, Releasing
-from daemon.core.slot_table import SlotTable
+from daemon.core.task_executor.slot_states import FREE, Active, Allocated, Releasing
+from daemon.core.task_executor.slot_table import SlotTable
 from tests.decisions.slot_tables import (
     A1,
     A2,

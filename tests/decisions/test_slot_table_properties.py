@@ -28,8 +28,8 @@ from daemon.core.effects import (
     UnwatchJob,
     WatchJob,
 )
-from daemon.core.slot_states import Allocated, Free
-from daemon.core.slot_table import SlotTable
+from daemon.core.task_executor.slot_states import Allocated, Free
+from daemon.core.task_executor.slot_table import SlotTable
 from protocol.errors import SlotdError
 from protocol.ids import AllocationId, JobId, LeaderId, SlotId, TaskId
 from protocol.messages.values import HeldSlot, SlotStatus

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from daemon.core.effects import TellSlotAvailable, UnwatchJob, WatchJob
-from daemon.core.slot_states import FREE, Active, Allocated
-from daemon.core.slot_table import SlotTable, SlotTableSettings
+from daemon.core.task_executor.slot_states import FREE, Active, Allocated
+from daemon.core.task_executor.slot_table import SlotTable, SlotTableSettings
 from protocol.errors import (
     LeaderIdMismatch,
     SlotAllocationFailed,

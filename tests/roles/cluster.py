@@ -17,7 +17,7 @@ from daemon.roles.mailbox import NearPeer
 from daemon.roles.newsroom import Newsroom
 from daemon.roles.peer_book import NobodyThere
 from daemon.roles.services import Services
-from daemon.roles.task_executor import ExecutorSpecification
+from daemon.roles.task_executor.task_executor import ExecutorSpecification
 from daemon.settings import Settings
 from daemon.wire.peers import Gateway, Peer
 from protocol.errors import PeerGone

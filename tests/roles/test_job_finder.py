@@ -11,12 +11,12 @@ import trio
 import trio.testing
 
 from daemon.high_availability.elections import LeaderInformation
-from daemon.roles.executor_gateway import ExecutorGateway
-from daemon.roles.job_finder import JobFinder
 from daemon.roles.mailbox import Mailbox
 from daemon.roles.newsroom import Newsroom
 from daemon.roles.peer_book import NearCaller, PeerBook
 from daemon.roles.services import Services
+from daemon.roles.task_executor.executor_gateway import ExecutorGateway
+from daemon.roles.task_executor.job_finder import JobFinder
 from daemon.settings import Settings
 from daemon.wire.limits import WireCounters, WireLimits
 from daemon.wire.peers import Gateway, Peer

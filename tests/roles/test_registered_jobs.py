@@ -8,7 +8,7 @@ import trio.testing
 from daemon.core.heartbeats import HeartbeatMonitor
 from daemon.roles.mailbox import Envelope, Mailbox, NearPeer
 from daemon.roles.peer_book import NearCaller
-from daemon.roles.registered_jobs import RegisteredJob, RegisteredJobs
+from daemon.roles.resource_manager.registered_jobs import RegisteredJob, RegisteredJobs
 from protocol.ids import Fence, JobId, job_master
 from tests.roles.embedded_elections import HERE, new_election
 

@@ -1,0 +1,1 @@
+"""The JobMaster decides: SlotPool, one request one slot."""

@@ -1,0 +1,1 @@
+"""The ResourceManager decides: SlotManager, its matching, its books."""

@@ -1,0 +1,1 @@
+"""The TaskExecutor decides: SlotTable, and whose leader is current."""

@@ -1,0 +1,1 @@
+"""The JobMaster waits: a job, its terms, its clients, its executors, its tasks."""

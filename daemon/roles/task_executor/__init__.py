@@ -1,0 +1,1 @@
+"""The TaskExecutor waits: its link, the jobs it serves, the commands in its slots."""
