@@ -170,8 +170,9 @@ def counts_line(store: Store, width: int, glyphs: Glyphs) -> Phrase:
     requests = len(cluster.requests)
     waiting = words.counted(requests, "request") if wide else f"{words.count(requests)} wait"
     line.append((f"   {waiting}", Role.PENDING if requests else Role.PLAIN))
-    if wide:
-        line.append((f"   {words.counted(len(cluster.tasks), 'command')} running", Role.PLAIN))
+    commands = f"   {words.counted(len(cluster.tasks), 'command')} running"
+    if len(plain(line)) + len(commands) <= width:
+        line.append((commands, Role.PLAIN))
     return line
 
 

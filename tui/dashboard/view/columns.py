@@ -12,15 +12,12 @@ def columns_for(table: Table, width: int) -> list[tuple[Column, int]]:
     while len(columns) > 1 and _needed(columns) > width:
         columns.remove(min(columns, key=lambda column: column.keep))
     left = max(0, width - _needed(columns))
-    widths: list[int] = []
-    for column in columns:
+    widths = {column: column.width for column in columns}
+    for column in sorted(columns, key=lambda column: not column.grows):
         more = min(left, max(0, column.wish - column.width))
         left -= more
-        widths.append(column.width + more)
-    return [
-        (column, room + (left if column.grows else 0))
-        for column, room in zip(columns, widths, strict=True)
-    ]
+        widths[column] += more
+    return [(column, widths[column] + (left if column.grows else 0)) for column in columns]
 
 
 def _needed(columns: list[Column]) -> int:

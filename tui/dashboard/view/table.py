@@ -32,8 +32,8 @@ class Column:
     """A column of at least ``width`` cells, and of ``wish`` cells where there is room.
 
     ``keep`` says how long it stays: the lowest goes first when it is narrow. The column with
-    ``grows`` takes the width that is left. ``cell`` and ``order`` take the look and the row's
-    view; ``order`` gives what is sorted by.
+    ``grows`` has its wish before the others, and takes the width that is left. ``cell`` and
+    ``order`` take the look and the row's view; ``order`` gives what is sorted by.
     """
 
     title: str

@@ -42,7 +42,7 @@ EXECUTORS = Table(
             lambda _, e: Cell(e.resource_id),
             lambda _, e: natural(e.resource_id),
             keep=9,
-            grows=True,
+            wish=24,
         ),
         Column("state", 10, _state, lambda _, e: e.state.value, keep=8),
         Column(
@@ -64,7 +64,7 @@ EXECUTORS = Table(
             keep=8,
             right=True,
         ),
-        Column("host", 14, lambda _, e: Cell(e.host), lambda _, e: natural(e.host), keep=5),
+        Column("host", 14, lambda _, e: Cell(e.host), lambda _, e: natural(e.host), 5, wish=24),
         Column(
             "instance",
             8,

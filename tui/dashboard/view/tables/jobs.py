@@ -55,9 +55,7 @@ JOBS = Table(
     lambda store: store.cluster.jobs,
     (
         Column("job", 8, lambda _, j: Cell(words.short(j.job_id)), lambda _, j: j.job_id, keep=3),
-        Column(
-            "name", 10, lambda _, j: Cell(j.name), lambda _, j: j.name.casefold(), 9, grows=True
-        ),
+        Column("name", 10, lambda _, j: Cell(j.name), lambda _, j: j.name.casefold(), 9, wish=32),
         Column("state", 10, _state, lambda _, j: j.state.value, keep=6),
         Column(
             "alloc",

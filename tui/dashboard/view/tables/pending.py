@@ -90,11 +90,12 @@ PENDING = Table(
         Column("left", 6, _left, lambda _, r: r.deadline, keep=7, right=True),
         Column(
             "why it waits",
-            24,
+            20,
             reason,
             lambda k, r: reason(k, r).text.casefold(),
             keep=9,
             grows=True,
+            wish=40,
         ),
     ),
     lambda _, r: (r.deadline, r.since),

@@ -44,7 +44,7 @@ SLOTS = Table(
     Kind.SLOTS,
     lambda store: store.cluster.slots,
     (
-        Column("slot", 12, lambda _, s: Cell(s.slot_id), by_place, keep=9, grows=True),
+        Column("slot", 12, lambda _, s: Cell(s.slot_id), by_place, keep=9, wish=24),
         Column("state", 9, _state, lambda k, s: list(Phase).index(k.store.phase(s)), keep=9),
         Column(
             "job",
