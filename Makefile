@@ -24,8 +24,12 @@ demo: $(VENV)/ready  ## the main job on real input, in under a minute
 bench: $(VENV)/ready  ## the benchmark suite; one table with the goals
 	$(RUN) -m tests.benchmarks
 
-stress: $(VENV)/ready  ## what is too long for every day: ten thousand connections
+stress: $(VENV)/ready  ## what is too long for every day: ten thousand connections, 400 histories
 	SLOTD_TEST_CONNECTIONS=10000 $(RUN) -m pytest -q tests/wire/test_listener.py
+	CHAOS_SEEDS=400 $(RUN) -m pytest -q tests/simulation
+
+screenshots: $(VENV)/ready  ## the README's picture, from a scripted cluster
+	$(RUN) -m tests.screens.screenshots
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis
