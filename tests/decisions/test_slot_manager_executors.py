@@ -2,17 +2,19 @@
 
 import pytest
 
+from daemon.core.effects import FreeSlotAtInstance
 from daemon.core.resource_manager.slot_manager import (
     SlotManager,
     SlotManagerCounts,
     SlotManagerSettings,
 )
 from protocol.errors import SlotAllocationFailed, UnknownTaskExecutor
-from protocol.ids import InstanceId, ResourceId
+from protocol.ids import AllocationId, InstanceId, ResourceId
 from tests.decisions.slot_manager_words import (
     B,
     Cluster,
     P,
+    Seen,
     Told,
     appeared,
     appeared_held,
@@ -191,6 +193,25 @@ def test_a_request_that_a_draining_executor_refuses_is_not_tried_there_again(
     cluster.refuse("te-1_0", "a")
     assert cluster.at(5.0) == []
     assert cluster.waiting() == ["a"]
+
+
+def test_the_end_of_a_drain_frees_what_is_still_held_and_tells_each_job(cluster: Cluster) -> None:
+    """D32: the slot is free when its executor says so; an unknown executor changes nothing."""
+    cluster.executor("te-1", P, P)
+    cluster.hold("te-1_0", "a")
+    cluster.drain("te-1")
+    assert evict(cluster, "te-1") == [
+        FreeSlotAtInstance(InstanceId("i-te-1"), AllocationId("a"), "drained", True),
+        Told("job", "a", LOST),
+    ]
+    assert not cluster.manager.is_drained(ResourceId("te-1"))
+    cluster.available("te-1_0", "a")
+    assert cluster.manager.is_drained(ResourceId("te-1"))
+    assert evict(cluster, "te-9") == []
+
+
+def evict(cluster: Cluster, name: str) -> list[Seen]:
+    return cluster.step(cluster.manager.evict_executor(ResourceId(name), "drained", cluster.now))
 
 
 def test_a_draining_executor_that_comes_back_over_a_new_connection_still_drains(
