@@ -53,7 +53,7 @@ def run(settings: Settings) -> int:
 
 
 def _collect_seldom() -> None:
-    """What a request leaves behind has no cycles: looking for some took a quarter of a grant."""
+    """Most of what a request leaves behind has no cycles; looking for some is a part of its cost."""
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 50)
 
