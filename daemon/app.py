@@ -53,7 +53,7 @@ def run(settings: Settings) -> int:
 
 
 def _collect_seldom() -> None:
-    """Most of what a request leaves behind has no cycles; looking for some is a part of its cost."""
+    """Little of what a request leaves behind has cycles; looking for some is not free."""
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 50)
 
