@@ -94,6 +94,23 @@ def test_a_change_of_a_slot_draws_its_line_alone() -> None:
     on_stage(play)
 
 
+def test_a_command_that_starts_or_ends_shows_on_its_slot() -> None:
+    async def play(stage: Stage) -> None:
+        cluster = busy_cluster()
+        await map_page(stage, cluster)
+        slot = slots_of(cluster, "te-2")[15]
+        seen = len(cluster.history)
+        task_id = cluster.start_task(slot)
+        await stage.show([EventsCame(tuple(cluster.history[seen:]), 0.0)])
+        line = next(line for line in stage.lines() if line.startswith(" te-2 "))
+        assert line.split()[-2:] == ["▒▒", "██"]
+        await stage.show([EventsCame(cluster.finish_task(task_id), 0.0)])
+        line = next(line for line in stage.lines() if line.startswith(" te-2 "))
+        assert line.split()[-2:] == ["▒▒", "▒▒"]
+
+    on_stage(play)
+
+
 def test_many_changes_on_one_line_draw_it_once() -> None:
     async def play(stage: Stage) -> None:
         cluster = busy_cluster()
