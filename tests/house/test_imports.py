@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+import protocol
+
+ROOT = Path(protocol.__file__).parents[1]
+"""Where the packages are: in the tree, or where the wheel was installed."""
 
 MAY_IMPORT = {
     "protocol": {"attrs", "cattrs", "orjson", "protocol"},

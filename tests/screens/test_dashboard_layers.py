@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+import protocol
+
+ROOT = Path(protocol.__file__).parents[1]
 DASHBOARD = ROOT / "tui" / "dashboard"
 
 LAYERS = ["link", "store", "view", "widgets", "pages", "screens"]
