@@ -40,7 +40,7 @@ def show(commands: int, slots: int) -> int:
             to_do = works(commands)
             with slotd(folder, slots) as daemon:
                 voice.say(f"slotd is process {daemon.pid} and listens on {daemon.address}")
-                seen = trio.run(play, daemon, voice, to_do, slots)
+                seen = trio.run(_play, daemon, voice, to_do, slots)
             voice.say("slotd was told to end, and has")
             left = processes_left(folder) + scratch_left(folder)
         left += [str(folder)] * folder.exists()
@@ -58,6 +58,21 @@ def show(commands: int, slots: int) -> int:
         return FAILED
     _tell(voice, seen, to_do)
     return FAILED if _judge(voice, seen, daemon, left) else 0
+
+
+async def _play(daemon: Slotd, voice: Voice, to_do: list[Work], slots: int) -> Seen:
+    """The play, ended by a signal between two of its steps and not in the middle of one."""
+    with trio.CancelScope() as interruption:
+        # A system task, because a nursery would wrap what the play raises.
+        trio.lowlevel.spawn_system_task(_cancel_on_signal, interruption)
+        return await play(daemon, voice, to_do, slots)
+    raise KeyboardInterrupt
+
+
+async def _cancel_on_signal(interruption: trio.CancelScope) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            interruption.cancel()
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
