@@ -97,6 +97,22 @@ def test_a_lost_connection_is_told_and_mended_with_a_new_picture(tmp_path: Path)
     follow(play, tmp_path)
 
 
+@pytest.mark.parametrize(("good_after", "attempt"), [(0.0, 1), (1_000.0, 2)])
+def test_only_a_picture_that_lived_ends_the_back_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, good_after: float, attempt: int
+) -> None:
+    monkeypatch.setattr(dialler_module, "GOOD_AFTER_S", good_after)
+
+    async def play(follower: Follower, daemon: ScriptedDaemon) -> None:
+        for _ in range(2):
+            await follower.until_state(LinkState.LIVE)
+            daemon.hang_up()
+            await follower.until(lambda store: store.status.retry_at is not None)
+        assert follower.store.status.attempt == attempt
+
+    follow(play, tmp_path)
+
+
 def test_a_daemon_that_moved_is_found_by_its_access_file(tmp_path: Path) -> None:
     async def play(follower: Follower, daemon: ScriptedDaemon) -> None:
         await follower.until_state(LinkState.LIVE)
